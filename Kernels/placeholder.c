@@ -1,0 +1,1 @@
+#include "viseme_kernels.h"

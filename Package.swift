@@ -1,0 +1,50 @@
+// swift-tools-version:6.0
+import PackageDescription
+
+/// The rooms of the house and who may lean on whom: see CONTRIBUTING.md. Arrows only run towards `CKernels`.
+let package = Package(
+  name: "viseme",
+  products: [
+    .library(name: "Viseme", targets: ["Viseme"]),
+    .library(name: "VisemeHead", targets: ["Head"]),
+    .executable(name: "viseme", targets: ["VisemeCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    .target(
+      name: "CKernels", path: "Kernels",
+      linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread"), .linkedLibrary("dl")]),
+    .target(name: "Tensors", dependencies: ["CKernels"]),
+    .target(name: "GraphIR", dependencies: ["Tensors"]),
+    .target(name: "Operators", dependencies: ["GraphIR", "Tensors", "CKernels"]),
+    .target(name: "Compiler", dependencies: ["Operators", "GraphIR", "Tensors", "CKernels"]),
+    .target(
+      name: "COnnx", exclude: ["onnx.proto"],
+      linkerSettings: [.linkedLibrary("protobuf-c")]),
+    .target(name: "ONNXFormat", dependencies: ["COnnx", "GraphIR", "Tensors"]),
+    .target(name: "Viseme", dependencies: ["Compiler", "ONNXFormat", "Operators", "GraphIR", "Tensors"]),
+    .target(
+      name: "CMedia",
+      linkerSettings: [
+        .linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("sndfile"), .linkedLibrary("samplerate"),
+      ]),
+    .target(name: "Media", dependencies: ["CMedia", "CKernels", "Tensors"]),
+    .target(name: "Head", dependencies: ["Viseme", "Media", "CKernels"]),
+    .executableTarget(
+      name: "VisemeCLI",
+      dependencies: ["Head", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+    .executableTarget(name: "KernelCheck", dependencies: ["CKernels"], path: "Tests/KernelCheck"),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(name: "GraphIRTests", dependencies: ["GraphIR"]),
+    .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
+    .testTarget(name: "CompilerTests", dependencies: ["Compiler"]),
+    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat", "COnnx"]),
+    .testTarget(name: "VisemeTests", dependencies: ["Viseme"]),
+    .testTarget(name: "MediaTests", dependencies: ["Media"]),
+    .testTarget(name: "HeadTests", dependencies: ["Head"]),
+  ],
+  cLanguageStandard: .gnu11
+)
