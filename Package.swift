@@ -17,7 +17,7 @@ let package = Package(
       name: "CKernels", path: "Kernels",
       linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread"), .linkedLibrary("dl")]),
     .target(name: "Tensors", dependencies: ["CKernels"]),
-    .target(name: "GraphIR", dependencies: ["Tensors"]),
+    .target(name: "GraphIR", dependencies: ["Tensors", "CKernels"]),
     .target(name: "Operators", dependencies: ["GraphIR", "Tensors", "CKernels"]),
     .target(name: "Compiler", dependencies: ["Operators", "GraphIR", "Tensors", "CKernels"]),
     .target(

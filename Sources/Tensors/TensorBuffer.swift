@@ -1,0 +1,46 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A block of bytes that tensors share: memory of its own, or a window into something that outlives it.
+///
+/// Bytes are written only by the one who made the buffer, before it is shared, or through
+/// `Tensor.withUnsafeMutableBytes`, which copies a shared buffer first.
+public final class TensorBuffer: @unchecked Sendable {
+  public let base: UnsafeMutableRawPointer
+  public let byteCount: Int
+  private let release: () -> Void
+  /// False for memory that must not be written, such as a mapped file.
+  public let isWritable: Bool
+
+  /// The alignment of memory that buffers allocate, in bytes: a cache line, and the widest vector.
+  public static let alignment = 64
+
+  /// Allocates `byteCount` bytes, zeroed.
+  ///
+  /// - Precondition: `byteCount` was checked against a budget.
+  public init(byteCount: Int) {
+    var memory: UnsafeMutableRawPointer?
+    let status = posix_memalign(&memory, Self.alignment, Swift.max(byteCount, 1))
+    guard status == 0, let memory else { fatalError("out of memory: \(byteCount) bytes") }
+    memset(memory, 0, byteCount)
+    base = memory
+    self.byteCount = byteCount
+    isWritable = true
+    release = { free(memory) }
+  }
+
+  /// Wraps bytes that `owner` keeps alive.
+  public init(borrowing bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+    base = UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? UnsafeRawPointer(Self.nothing))
+    byteCount = bytes.count
+    isWritable = false
+    release = { _ = owner }
+  }
+
+  private nonisolated(unsafe) static let nothing = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+
+  deinit { release() }
+}
