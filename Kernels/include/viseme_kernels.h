@@ -1,1 +1,7 @@
 #pragma once
+/* CKernels: everything that Swift and the kernel check may call. */
+#include "vz_cpu.h"
+#include "vz_pool.h"
+#include "vz_activation.h"
+#include "vz_table.h"
+#include "vz_exec.h"

@@ -1,1 +1,0 @@
-#include "viseme_kernels.h"
