@@ -8,6 +8,7 @@ that names the operator: nothing is approximated. The result is opset 17 and dep
 from __future__ import annotations
 
 import argparse
+import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,7 +66,10 @@ def convert(data: bytes, inputs: Sequence[str], outputs: Sequence[Output], name:
     """
     if data[4:8] != b"TFL3":
         raise ConversionError("not a TensorFlow Lite file (its identifier is not TFL3)")
-    return Converter(tflite.Model.GetRootAsModel(data, 0)).convert(inputs, outputs, name)
+    try:
+        return Converter(tflite.Model.GetRootAsModel(data, 0)).convert(inputs, outputs, name)
+    except (IndexError, struct.error) as error:
+        raise ConversionError(f"the file is damaged ({error})") from error
 
 
 class Converter:
