@@ -5,3 +5,4 @@
 #include "vz_activation.h"
 #include "vz_table.h"
 #include "vz_exec.h"
+#include "vz_gemm.h"

@@ -1,6 +1,7 @@
 #pragma once
 #include "vz_activation.h"
 #include "vz_cpu.h"
+#include "vz_tile.h"
 #include <stdint.h>
 
 /* The kernels of one CPU level: one function pointer per row of vz_kernels.def, none of them NULL. */

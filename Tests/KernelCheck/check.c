@@ -15,7 +15,7 @@
 #define MAP_ANONYMOUS MAP_ANON
 #endif
 
-enum { POISON = 0xa5, MAX_BUFFERS = 256, MAX_MESSAGES = 3 };
+enum { POISON = 0xa5, MAX_BUFFERS = 2048, MAX_MESSAGES = 3 };
 
 typedef struct buffer {
   unsigned char *map, *begin;
