@@ -6,3 +6,5 @@
 #include "vz_table.h"
 #include "vz_exec.h"
 #include "vz_gemm.h"
+#include "vz_conv.h"
+#include "vz_conv_transpose.h"
