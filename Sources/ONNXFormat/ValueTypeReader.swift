@@ -1,0 +1,35 @@
+import COnnx
+import GraphIR
+import Tensors
+
+/// What a type message says; `.unknown` for maps, sparse tensors and opaque types.
+///
+/// The scanner has limited how deep types nest.
+func valueType(_ proto: UnsafePointer<Onnx__TypeProto>?) -> ValueType {
+  guard let proto = proto?.pointee else { return .unknown }
+  switch proto.value_case {
+  case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
+    guard let tensor = proto.tensor_type else { return .unknown }
+    return .tensor(TensorType(DataType(rawValue: tensor.pointee.elem_type), dimensions(tensor.pointee.shape)))
+  case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
+    return .sequence(valueType(proto.sequence_type?.pointee.elem_type))
+  case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
+    return .optional(valueType(proto.optional_type?.pointee.elem_type))
+  default: return .unknown
+  }
+}
+
+private func dimensions(_ shape: UnsafePointer<Onnx__TensorShapeProto>?) -> [Dimension]? {
+  guard let shape = shape?.pointee else { return nil }
+  return UnsafeBufferPointer(start: shape.dim, count: shape.n_dim).map { dim in
+    guard let dim = dim?.pointee else { return .unknown }
+    switch dim.value_case {
+    case ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE:
+      // Exporters write -1 for an extent they do not know.
+      return dim.dim_value < 0 ? .unknown : .fixed(Int(dim.dim_value))
+    case ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM:
+      return string(dim.dim_param).map(Dimension.symbol) ?? .unknown
+    default: return .unknown
+    }
+  }
+}
