@@ -2,6 +2,9 @@
 #include "vz_activation.h"
 #include "vz_cpu.h"
 #include "vz_tile.h"
+#include "vz_eltwise_program.h"
+#include "vz_reduce_step.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The kernels of one CPU level: one function pointer per row of vz_kernels.def, none of them NULL. */

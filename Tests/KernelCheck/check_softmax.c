@@ -1,0 +1,54 @@
+#include "check_driver.h"
+#include <math.h>
+
+CHECK_KERNEL(softmax_row_f32) {
+  size_t n = check_size(env, 2000);
+  bool logarithm = env->round % 2;
+  double reach = env->round % 3 ? 5 : 100;
+  float *x = check_f32_in(env, n, -reach, reach), *got = check_f32_raw(env, n), *want = check_f32_raw(env, n);
+  if (env->round % 5 == 0) x[n / 2] = -INFINITY;
+  if (env->round == 17) x[0] = NAN;
+  check_note(env, "n=%zu logarithm=%d", n, logarithm);
+  env->kernels->softmax_row_f32(logarithm, n, x, got);
+  env->reference->softmax_row_f32(logarithm, n, x, want);
+  check_near(env, n, got, want, logarithm ? 2e-6 : 1e-38, 2e-6);
+  env->kernels->softmax_row_f32(logarithm, n, x, x);
+  check_near(env, n, x, want, logarithm ? 2e-6 : 1e-38, 2e-6);
+}
+
+CHECK_KERNEL(softmax_columns_f32) {
+  size_t length = check_size(env, 60), cols = check_size(env, 80), ld = cols + check_range(env, 0, 2);
+  bool logarithm = env->round % 2;
+  size_t count = (length - 1) * ld + cols;
+  float *x = check_f32_in(env, count, -10, 10), *got = check_f32_raw(env, count), *want = check_f32_raw(env, count);
+  if (env->round % 5 == 0) x[count / 2] = -INFINITY;
+  check_note(env, "length=%zu cols=%zu logarithm=%d", length, cols, logarithm);
+  env->kernels->softmax_columns_f32(logarithm, length, cols, x, (ptrdiff_t)ld, got, (ptrdiff_t)ld);
+  env->reference->softmax_columns_f32(logarithm, length, cols, x, (ptrdiff_t)ld, want, (ptrdiff_t)ld);
+  check_near(env, count, got, want, logarithm ? 2e-6 : 1e-38, 2e-6);
+}
+
+CHECK_DRIVER(softmax) {
+  size_t outer = check_size(env, 12), length = check_size(env, 40), inner = env->round % 3 ? check_size(env, 90) : 1;
+  ptrdiff_t axis = (ptrdiff_t)(inner + check_range(env, 0, 1)), step = axis * (ptrdiff_t)length + 1;
+  float *x = check_f32_in(env, outer * (size_t)step, -8, 8), *y = check_f32_raw(env, outer * (size_t)step);
+  vz_exec exec = check_exec(env, 0);
+  check_note(env, "outer=%zu length=%zu inner=%zu", outer, length, inner);
+  vz_softmax_f32(&exec, VZ_SOFTMAX, outer, length, inner, x, step, axis, y, step, axis);
+  for (size_t o = 0; o < outer; o++)
+    for (size_t i = 0; i < inner; i++) {
+      ptrdiff_t at = (ptrdiff_t)o * step + (ptrdiff_t)i;
+      double sum = 0;
+      for (size_t k = 0; k < length; k++) sum += exp(x[at + (ptrdiff_t)k * axis]);
+      for (size_t k = 0; k < length; k++) {
+        double want = exp(x[at + (ptrdiff_t)k * axis]) / sum;
+        check_near_f64(env, 1, y + at + (ptrdiff_t)k * axis, &want, 0, 2e-6);
+      }
+    }
+}
+
+BENCH_KERNEL(softmax_row_f32) {
+  float *x = check_f32(env, 1024), *y = check_f32(env, 1024);
+  CHECK_TIME(env, "1024", 1024) env->kernels->softmax_row_f32(false, 1024, x, y);
+  CHECK_TIME(env, "64", 64) env->kernels->softmax_row_f32(false, 64, x, y);
+}
