@@ -16,3 +16,4 @@
 #include "vz_reduce.h"
 #include "vz_resize.h"
 #include "vz_softmax.h"
+#include "vz_depthwise.h"

@@ -1,6 +1,7 @@
 #pragma once
 #include "vz_activation.h"
 #include "vz_cpu.h"
+#include "vz_strip.h"
 #include "vz_tile.h"
 #include "vz_eltwise_program.h"
 #include "vz_reduce_step.h"

@@ -53,6 +53,13 @@ static vz_conv_shape random_shape(check_env *env) {
   return s;
 }
 
+static void output_size(check_env *env, vz_conv_shape *s) {
+  ptrdiff_t h = ((ptrdiff_t)(s->in_h - (s->kernel_h - 1) * s->dilation_h) + s->pad_top) / (ptrdiff_t)s->stride_h;
+  ptrdiff_t w = ((ptrdiff_t)(s->in_w - (s->kernel_w - 1) * s->dilation_w) + s->pad_left) / (ptrdiff_t)s->stride_w;
+  s->out_h = (size_t)(h > 0 ? h : 1) + check_range(env, 0, 2);
+  s->out_w = (size_t)(w > 0 ? w : 1) + check_range(env, 0, 2);
+}
+
 static void random_strides(check_env *env, vz_conv_shape *s) {
   s->in_ld = s->in_c + check_range(env, 0, 2);
   s->in_row = s->in_w * s->in_ld + check_range(env, 0, 2);
@@ -181,10 +188,7 @@ static void check_conv_shape(check_env *env, vz_conv_shape s, vz_conv_algorithm 
 
 CHECK_DRIVER(conv) {
   vz_conv_shape s = random_shape(env);
-  ptrdiff_t h = ((ptrdiff_t)(s.in_h - (s.kernel_h - 1) * s.dilation_h) + s.pad_top) / (ptrdiff_t)s.stride_h;
-  ptrdiff_t w = ((ptrdiff_t)(s.in_w - (s.kernel_w - 1) * s.dilation_w) + s.pad_left) / (ptrdiff_t)s.stride_w;
-  s.out_h = (size_t)(h > 0 ? h : 1) + check_range(env, 0, 2);
-  s.out_w = (size_t)(w > 0 ? w : 1) + check_range(env, 0, 2);
+  output_size(env, &s);
   check_conv_shape(env, s, check_random(env) % 3 ? VZ_CONV_AUTO : VZ_CONV_DIRECT);
 }
 
@@ -213,6 +217,59 @@ CHECK_DRIVER(conv_transpose) {
   s.out_h = (size_t)(h > 0 ? h : 1) + check_range(env, 0, 1);
   s.out_w = (size_t)(w > 0 ? w : 1) + check_range(env, 0, 1);
   check_transpose_shape(env, s);
+}
+
+CHECK_DRIVER(depthwise) {
+  vz_conv_shape s = random_shape(env);
+  s.in_c = s.out_c = s.groups = check_size(env, 80);
+  output_size(env, &s);
+  random_strides(env, &s);
+  vz_epilogue e = epilogue_of(env, &s);
+  unsigned threads = (unsigned)check_range(env, 1, 3);
+  note_shape(env, &s, &e, threads);
+  float *x = check_f32(env, in_floats(&s)), *w = check_f32(env, weight_floats(&s)),
+        *y = check_f32_raw(env, out_floats(&s));
+  float *scale = check_random(env) % 2 ? check_f32(env, s.out_c) : NULL;
+  void *packed = check_bytes(env, vz_depthwise_pack_bytes(env->kernels, &s), 4);
+  vz_depthwise_pack_f32(env->kernels, &s, w, scale, packed);
+  vz_exec exec = exec_of(env, threads, 0);
+  vz_depthwise_f32(&exec, &s, x, packed, &e, y);
+  vz_pool_destroy(exec.pool);
+  expect(env, &s, conv_sum, x, w, scale, &e, y);
+}
+
+CHECK_KERNEL(strip_f32) {
+  vz_strip s = {.channels = check_size(env, 200), .pixels = check_range(env, 1, 11)};
+  s.rows = check_range(env, 0, 4);
+  s.cols = check_range(env, 1, 4);
+  s.x_col = s.channels + check_range(env, 0, 2);
+  s.x_step = s.x_col * check_range(env, 1, 2);
+  s.x_row = check_range(env, s.channels, 600);
+  s.w_col = s.channels;
+  s.w_row = s.channels * s.cols;
+  s.y_step = s.channels + check_range(env, 0, 2);
+  s.residual_step = s.channels;
+  vz_epilogue e = check_epilogue(env, s.channels);
+  s.bias = e.bias;
+  s.low = -INFINITY, s.high = INFINITY;
+  if (e.act.kind == VZ_ACT_RELU) s.low = 0;
+  if (e.act.kind == VZ_ACT_CLIP) s.low = -0.25f, s.high = 0.75f;
+  if (e.act.kind > VZ_ACT_CLIP) s.act = &e.act;
+  if (check_random(env) % 2) s.residual = check_f32(env, s.channels * s.pixels);
+  s.residual_after = check_random(env) % 4 == 0;
+  check_note(env, "channels=%zu pixels=%zu rows=%zu cols=%zu act=%d residual=%d", s.channels, s.pixels, s.rows, s.cols,
+             e.act.kind, s.residual != NULL);
+  if (s.rows) {
+    s.x = check_f32(env, (s.rows - 1) * s.x_row + (s.cols - 1) * s.x_col + (s.pixels - 1) * s.x_step + s.channels);
+    s.w = check_f32(env, s.rows * s.w_row);
+  }
+  size_t count = (s.pixels - 1) * s.y_step + s.channels;
+  float *got = check_f32(env, count), *want = check_copy(env, count * sizeof *want, got);
+  s.y = got;
+  env->kernels->strip_f32(&s);
+  s.y = want;
+  env->reference->strip_f32(&s);
+  check_near(env, count, got, want, 4e-6, 2e-6);
 }
 
 /* -- speed --------------------------------------------------------------------------------------------------------- */
@@ -284,6 +341,41 @@ static void bench_transpose(check_env *env, size_t in_c, size_t out_c, size_t si
   snprintf(label, sizeof label, "%zux%zu/2 %zu-%zu @%zu", kernel, kernel, in_c, out_c, size);
   double work = 2.0 * (double)(size * size * in_c) * (double)(out_c * kernel * kernel);
   CHECK_TIME(env, label, work) vz_conv_transpose_f32(&exec, &s, x, packed, &e, y);
+}
+
+static void bench_depthwise(check_env *env, size_t c, size_t size, size_t stride) {
+  vz_conv_shape s = {.batch = 1,
+                     .in_h = size,
+                     .in_w = size,
+                     .in_c = c,
+                     .out_h = size / stride,
+                     .out_w = size / stride,
+                     .out_c = c,
+                     .kernel_h = 3,
+                     .kernel_w = 3,
+                     .stride_h = stride,
+                     .stride_w = stride,
+                     .dilation_h = 1,
+                     .dilation_w = 1,
+                     .pad_top = 1,
+                     .pad_left = 1,
+                     .groups = c};
+  vz_conv_shape_dense(&s);
+  float *x = check_f32(env, in_floats(&s)), *w = check_f32(env, weight_floats(&s)), *y = check_f32(env, out_floats(&s));
+  void *packed = check_aligned(env, vz_depthwise_pack_bytes(env->kernels, &s));
+  vz_depthwise_pack_f32(env->kernels, &s, w, NULL, packed);
+  vz_exec exec = {.kernels = env->kernels};
+  vz_epilogue e = {.act = {.kind = VZ_ACT_RELU}};
+  char label[64];
+  snprintf(label, sizeof label, "3x3/%zu %zu @%zu", stride, c, size);
+  CHECK_TIME(env, label, 18.0 * (double)(s.out_h * s.out_w * c)) vz_depthwise_f32(&exec, &s, x, packed, &e, y);
+}
+
+BENCH_DRIVER(depthwise) {
+  bench_depthwise(env, 64, 160, 1);
+  bench_depthwise(env, 256, 40, 1);
+  bench_depthwise(env, 1024, 10, 1);
+  bench_depthwise(env, 96, 80, 2);
 }
 
 BENCH_DRIVER(conv) {
