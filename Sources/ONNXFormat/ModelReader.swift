@@ -46,23 +46,19 @@ final class ModelReader {
   /// What a node's operator is called: with the overload only if the model defines that function.
   func operatorName(_ name: String, domain: String, overload: String?) -> String {
     guard let overload else { return name }
-    let id = ONNXFunction.ID(domain: domain, operatorName: "\(name):\(overload)")
+    let id = ONNXFunction.ID(domain: domain, name: name, overload: overload)
     return functionIDs.contains(id) ? id.operatorName : name
   }
 
-  func isFunction(_ id: ONNXFunction.ID) -> Bool { functionIDs.contains(id) }
-
   private func functionID(_ proto: Onnx__FunctionProto) -> ONNXFunction.ID {
-    let name = string(proto.name) ?? ""
-    return ONNXFunction.ID(
-      domain: normalizedDomain(proto.domain),
-      operatorName: string(proto.overload).map { "\(name):\($0)" } ?? name)
+    ONNXFunction.ID(
+      domain: normalizedDomain(proto.domain), name: string(proto.name) ?? "", overload: string(proto.overload) ?? "")
   }
 
   private func read(_ proto: Onnx__FunctionProto) throws(ImportError) -> ONNXFunction {
     let id = functionID(proto)
     let place = "function \(quoted(id.operatorName))"
-    guard !id.operatorName.isEmpty else { throw problem(place, .missingName(of: "a function")) }
+    guard !id.name.isEmpty else { throw problem(place, .missingName(of: "a function")) }
     let opsets = try self.opsets(proto.opset_import, proto.n_opset_import, place: place)
     let body = try GraphReader(self, opsets: opsets).read(proto, name: id.operatorName, place: place)
     var defaults: [String: Attribute] = [:]

@@ -31,16 +31,19 @@ public struct ONNXModel: Sendable {
 
 /// An operator that a model defines by a graph of others.
 public struct ONNXFunction: Sendable {
-  /// What a node says to call it.
   public struct ID: Hashable, Sendable {
     public var domain: String
-    /// The function's name; followed by `:` and the overload if it has one.
-    public var operatorName: String
+    public var name: String
+    public var overload: String
 
-    public init(domain: String, operatorName: String) {
+    public init(domain: String, name: String, overload: String = "") {
       self.domain = domain
-      self.operatorName = operatorName
+      self.name = name
+      self.overload = overload
     }
+
+    /// The operator of the nodes that call it: the name, with the overload if there is one.
+    public var operatorName: String { overload.isEmpty ? name : "\(name):\(overload)" }
   }
 
   public var id: ID
