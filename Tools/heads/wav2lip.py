@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import sys
@@ -25,9 +26,10 @@ from onnx import TensorProto, helper, numpy_helper
 ROOT = Path(__file__).resolve().parents[2]
 OPSET, IR_VERSION = 17, 8
 PARAMETERS = 36_298_035                  # of the full width: convolutions' weights and biases, norms' scales and shifts
-SMALL = 8                                # the narrow variant has this fraction of the channels
+SMALL = 4                                # the narrow variant has this fraction of the channels
 MEL_BINS, WINDOW, SIZE = 80, 16, 96
-RECTIFIED, RESIDUAL = 0.34, 0.5          # variance of what a ReLU leaves of unit noise, and what a residual block adds
+RECTIFIED, RESIDUAL = 0.3, 0.45          # variance of what a ReLU leaves of unit noise, and what a residual block adds
+DETAIL = 0.3                             # of filters, beside their smooth part
 QUIET = 0.5                              # how loud the face is beside the sound where the decoder joins them
 
 
@@ -134,6 +136,7 @@ class Builder:
     Weights are He-initialised for the expected variance of what they see, so that activations keep about unit size
     through all layers. Every filter sums to zero, because what ReLU leaves is positive: its mean would soon drown the
     signal. Where sound and face meet, the face is turned down, or its many skips would leave nothing of the sound.
+    Filters are smooth, as trained ones are, so that frames are pictures rather than noise to a JPEG encoder.
     All draws are integers and all arithmetic is elementwise, so that no machine's order of summation shows.
     """
 
@@ -185,17 +188,13 @@ class Builder:
         return Signal(self.node("Relu", [value], f"{name}.relu"), block.outputs, power)
 
     def convolution(self, block: Block, source: Signal, name: str) -> str:
+        weights = self.filters(block) * source.power**-0.5
+        if source.quiet:
+            weights[:, -source.quiet :] *= QUIET
         kind, attributes = "Conv", {}
-        shape = (block.outputs, block.inputs, block.kernel, block.kernel)
-        taps = block.inputs * block.kernel**2
         if block.transposed:
             kind, attributes["output_padding"] = "ConvTranspose", [block.output_padding] * 2
-            shape = (block.inputs, block.outputs, block.kernel, block.kernel)
-            # A stride spreads the kernel's taps over that many outputs; a lone input pixel gives one tap to each.
-            taps = block.inputs * (block.kernel**2 / 4 if block.stride == (2, 2) else 1)
-        weights = self.filters(shape, 1 if block.transposed else 0) * (taps * source.power) ** -0.5
-        if source.quiet:
-            weights.swapaxes(0, 1 if not block.transposed else 0)[-source.quiet :] *= QUIET
+            weights = weights.swapaxes(0, 1)
         bias = self.uniform(block.outputs, -0.1, 0.1)
         return self.node(
             kind, [source.name, self.learned(weights, f"{name}.weight"), self.learned(bias, f"{name}.bias")], name,
@@ -219,8 +218,7 @@ class Builder:
         return Signal(joined, channels, power, quiet=second.channels)
 
     def colours(self, source: Signal) -> None:
-        shape = (self.layout.colours, source.channels, 1, 1)
-        weights = self.filters(shape, 0) * 1.3 * (source.channels * source.power) ** -0.5
+        weights = self.filters(Block(source.channels, self.layout.colours, kernel=1)) * 1.3 * source.power**-0.5
         bias = self.uniform(self.layout.colours, -0.3, 0.3)
         inputs = [source.name, self.learned(weights, "output.1.weight"), self.learned(bias, "output.1.bias")]
         value = self.node("Conv", inputs, "output.1", kernel_shape=[1, 1])
@@ -228,12 +226,22 @@ class Builder:
 
     # Numbers
 
-    def filters(self, shape: tuple[int, ...], output_axis: int) -> np.ndarray:
-        """Uniform noise of unit variance in double precision; the weights of each output sum to zero."""
+    def filters(self, block: Block) -> np.ndarray:
+        """Smooth filters with a little detail, [outputs, inputs, kernel, kernel], for inputs of unit variance."""
+        window = np.array([math.comb(block.kernel - 1, tap) for tap in range(block.kernel)]) / 2 ** (block.kernel - 1)
+        if block.transposed:
+            window = window * 2                              # interpolates: each output is reached by a quarter
+        tone = self.noise((block.outputs, block.inputs, 1, 1)) * block.inputs**-0.5
+        detail = self.noise((block.outputs, block.inputs, block.kernel, block.kernel))
+        detail *= DETAIL * (block.inputs * block.kernel**2) ** -0.5
+        return tone * window[:, None] * window + detail
+
+    def noise(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Uniform noise of unit variance in double precision that sums to zero for each output."""
         draws = self.random.integers(-(2**15), 2**15, shape, dtype=np.int16)
-        others = tuple(axis for axis in range(4) if axis != output_axis)
-        sums = draws.sum(axis=others, dtype=np.int64, keepdims=True)
-        return (draws - sums / (draws.size // shape[output_axis])) * (3**0.5 / 2**15)
+        count = draws[0].size
+        sums = draws.sum(axis=(1, 2, 3), dtype=np.int64, keepdims=True) if count > 1 else 0
+        return (draws - sums / count) * (3**0.5 / 2**15)
 
     def uniform(self, count: int, low: float, high: float) -> np.ndarray:
         return low + (high - low) * self.random.integers(0, 2**16, count) / 2**16
@@ -258,7 +266,7 @@ def image(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoPr
 
 
 def generator(seed: int, small: bool) -> onnx.ModelProto:
-    """The checked generator; `small` has an eighth of the channels."""
+    """The checked generator; `small` has a quarter of the channels."""
     layout = Layout.of_width(SMALL if small else 1)
     builder = Builder(layout, seed)
     model = builder.model()
@@ -288,7 +296,7 @@ def write_bundle(dest: Path, seed: int, small: bool, default: Path) -> None:
             "format": 1,
             "name": "wav2lip",
             "family": "gan",
-            "title": "The Wav2Lip architecture with seeded random weights" + (", an eighth as wide" if small else ""),
+            "title": "The Wav2Lip architecture with seeded random weights" + (", a quarter as wide" if small else ""),
             "licence": "Apache-2.0",
             "fps": 25,
             "audio": {"profile": "w2l-mel"},
@@ -303,7 +311,7 @@ def write_bundle(dest: Path, seed: int, small: bool, default: Path) -> None:
         }
         (folder / "head.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf8")
         layout = Layout.of_width(SMALL if small else 1)
-        width = ", an eighth of the channels" if small else ""
+        width = ", a quarter of the channels" if small else ""
         (folder / "README.md").write_text(README.format(seed=seed, parameters=layout.parameters, width=width))
         if dest.exists():
             os.replace(dest, Path(scratch) / "old")
@@ -341,7 +349,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dest", type=Path, default=ROOT / "Graphs" / "wav2lip", metavar="DIR",
                         help="the bundle's folder, replaced as a whole (default: Graphs/wav2lip)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the weights (default: 0)")
-    parser.add_argument("--small", action="store_true", help="an eighth of the channels (2 instead of 145 MB)")
+    parser.add_argument("--small", action="store_true", help="a quarter of the channels (9 instead of 145 MB)")
     options = parser.parse_args(arguments)
     if options.seed < 0:
         parser.error("--seed must not be negative")

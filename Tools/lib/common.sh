@@ -154,14 +154,18 @@ find_python() {
   printf '%s' /usr/bin/python3
 }
 
-# python_env NAME REQUIREMENTS: prints the Python of an environment that holds exactly those requirements.
+# python_env NAME REQUIREMENTS…: prints the Python of an environment that holds what those files list.
 #
-# The environment is made once for each content of REQUIREMENTS and version of Python, and used again from then on.
+# The environment is made once for each content of the files and version of Python, and used again from then on.
 python_env() {
-  local name=$1 requirements=$2 python key home envs
-  [ -r "$requirements" ] || die "no such file: $requirements"
+  local name=$1 python key home envs file files=()
+  shift
+  for file in "$@"; do
+    [ -r "$file" ] || die "no such file: $file"
+    files+=(-r "$file")
+  done
   python=$(find_python) || exit 1
-  key=$({ "$python" -V && cat "$requirements"; } | sha256sum | cut -c1-12)
+  key=$({ "$python" -V && cat "$@"; } | sha256sum | cut -c1-12)
   envs=${VISEME_VENVS:-$ROOT/.venv-tools}
   home=$envs/$name-$key
   if [ ! -e "$home/.complete" ]; then
@@ -173,7 +177,7 @@ python_env() {
       rm -rf "$envs/$name-"*/
       "$python" -m venv "$home" >&2 \
         && "$home/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-          -r "$requirements" </dev/null >&2 \
+          "${files[@]}" </dev/null >&2 \
         && touch "$home/.complete"
     ) 9>"$envs/.lock" || die "could not make the Python environment (see above)"
   fi

@@ -226,7 +226,7 @@ def test_pytest_results_are_in_its_closing_line(tmp_path):
     assert count("count_pytest", "INTERNALERROR\n", tmp_path) is None
 
 
-@pytest.mark.parametrize("script", ["demo", "test", "get-face-models", "build-wav2lip"])
+@pytest.mark.parametrize("script", ["demo", "test", "get-face-models", "build-wav2lip", "compare"])
 def test_scripts_explain_themselves_and_reject_nonsense(tool, script):
     usage = tool(script, "--help")
     text = usage.stdout.lower()
