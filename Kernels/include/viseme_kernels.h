@@ -17,3 +17,5 @@
 #include "vz_resize.h"
 #include "vz_softmax.h"
 #include "vz_depthwise.h"
+#include "vz_fft.h"
+#include "vz_image.h"
