@@ -1,4 +1,3 @@
-internal import CMedia
 import Glibc
 
 /// Frames as files `frame_000001.jpg`, `frame_000002.jpg`, … of one folder.
@@ -9,7 +8,7 @@ import Glibc
 public final class FrameDirectory: FrameSink {
   public let path: String
   private let folder: Descriptor
-  private let temporary: String
+  private let file = WholeFile()
   private var frameCount = 0
 
   /// Opens the folder, making it and its parents if needed.
@@ -19,7 +18,6 @@ public final class FrameDirectory: FrameSink {
     let raw = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard raw >= 0 else { throw MediaError(path: path, problem: .cannotOpen(errno: errno)) }
     folder = Descriptor(owning: raw)
-    temporary = ".frame-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).part"
   }
 
   /// The name of frame `index`: numbers start at 1 and have at least six digits.
@@ -30,26 +28,14 @@ public final class FrameDirectory: FrameSink {
 
   public func write(_ jpeg: UnsafeRawBufferPointer, index: Int) throws(MediaError) {
     let name = Self.name(index: index)
-    let number = place(jpeg, as: name)
+    let number = file.write(jpeg, as: name, folder: folder.raw)
     guard number == 0 else {
-      unlinkat(folder.raw, temporary, 0)
       throw MediaError(path: path + "/" + name, problem: .cannotWrite(errno: number))
     }
     frameCount = max(frameCount, index + 1)
   }
 
   public func finish() throws(MediaError) {}
-
-  /// Returns 0 or an errno.
-  private func place(_ jpeg: UnsafeRawBufferPointer, as name: String) -> Int32 {
-    let raw = openat(folder.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
-    guard raw >= 0 else { return errno }
-    let written = cm_write_all(raw, jpeg.baseAddress, jpeg.count)
-    // Some file systems report a full disk only here.
-    let closed = close(raw) == 0 ? 0 : errno
-    guard written == 0, closed == 0 else { return written != 0 ? written : closed }
-    return renameat(folder.raw, temporary, folder.raw, name) == 0 ? 0 : errno
-  }
 
   /// Names of frames in the folder that come after every frame written here.
   public func staleFrames() throws(MediaError) -> [String] {
