@@ -153,19 +153,56 @@ def test_missing_swift_gives_advice(debian):
     assert "Debian 13" in result.stderr and "Debian 12" in result.stderr
 
 
-def test_a_python_environment_is_made_once_per_content(debian, tmp_path):
+PYTHON = """
+case $1 in
+  -V) echo "Python 3.13.0" ;;
+  -m) case $2 in
+      venv) echo "venv $3" >>"$STATE/log"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+      pip) echo "pip ${@: -1}" >>"$STATE/log"; [ ! -e "$STATE/no-network" ] ;;
+    esac ;;
+esac
+"""
+
+
+@pytest.fixture
+def environments(debian, tmp_path):
+    """Runs python_env with a pretended Python; returns the process and what it made."""
+    python = debian.bin / "fake-python"
+    python.write_text(f"#!/usr/bin/env bash\n{PYTHON}")
+    python.chmod(0o755)
+
+    def make(*requirements):
+        result = debian.bash(f"python_env t {' '.join(map(str, requirements))}", VISEME_PYTHON=str(python),
+                             VISEME_VENVS=str(tmp_path / "envs"))
+        return result, [line.split()[0] for line in debian.log]
+
+    return make
+
+
+def test_a_python_environment_is_made_once_per_content(environments, tmp_path):
     requirements = tmp_path / "requirements.txt"
-    requirements.write_text("# nothing\n")
-    settings = {"VISEME_VENVS": str(tmp_path / "envs")}
-    first = debian.bash(f"python_env t '{requirements}'", **settings)
-    again = debian.bash(f"python_env t '{requirements}'", **settings)
-    assert first.returncode == 0, first.stderr
-    assert first.stdout == again.stdout and again.stderr == ""
-    assert subprocess.run([first.stdout, "-c", "import sys; assert sys.prefix != sys.base_prefix"]).returncode == 0
-    requirements.write_text("# other\n")
-    other = debian.bash(f"python_env t '{requirements}'", **settings)
-    assert other.stdout != first.stdout
-    assert not Path(first.stdout).exists()
+    requirements.write_text("numpy==1\n")
+    first, made = environments(requirements)
+    assert first.returncode == 0 and made == ["venv", "pip"], first.stderr
+    again, made = environments(requirements)
+    assert again.stdout == first.stdout and again.stderr == "" and made == []
+    requirements.write_text("numpy==2\n")
+    other, made = environments(requirements)
+    assert other.stdout != first.stdout and made == ["venv", "pip"]
+    assert Path(other.stdout).exists() and not Path(first.stdout).exists()
+
+
+def test_an_environment_that_could_not_be_filled_is_made_again(environments, debian, tmp_path):
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("numpy==1\n")
+    (debian.state / "no-network").touch()
+    broken, made = environments(requirements)
+    assert broken.returncode == 1 and broken.stdout == "" and "could not make" in broken.stderr
+    (debian.state / "no-network").unlink()
+    mended, made = environments(requirements)
+    assert mended.returncode == 0 and made == ["venv", "pip"]
+    missing, made = environments(tmp_path / "none.txt")
+    assert missing.returncode == 1 and "no such file" in missing.stderr
 
 
 def count(function: str, log: str, tmp_path: Path) -> str | None:
