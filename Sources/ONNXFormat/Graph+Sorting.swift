@@ -13,13 +13,19 @@ extension Graph {
   mutating func sortNodes() throws(CycleError) {
     let producers = self.producers()
     let names = NameIndex(of: self)
-    let isSorted = nodes.indices.allSatisfy { index in
-      needs(of: nodes[index], producers, names).allSatisfy { $0.producer < index }
-    }
-    if isSorted { return }
+    if isSorted(producers, names) { return }
     let all = nodes.map { needs(of: $0, producers, names) }
     let order = try Self.order(all, nameOf: { self[$0].name })
     nodes = order.map { nodes[$0] }
+  }
+
+  private func isSorted(_ producers: [Int?], _ names: NameIndex) -> Bool {
+    for (index, node) in nodes.enumerated() {
+      for case let id? in node.inputs where producers[id.index] ?? -1 >= index { return false }
+      guard !names.ids.isEmpty else { continue }
+      for need in needs(of: node, producers, names) where need.producer >= index { return false }
+    }
+    return true
   }
 
   private struct Need {
@@ -32,7 +38,7 @@ extension Graph {
     let ids: [String: ValueID]
 
     init(of graph: Graph) {
-      let hasSubgraphs = graph.nodes.contains { !graph.capturedNames(of: $0).isEmpty }
+      let hasSubgraphs = graph.nodes.contains { !$0.attributes.isEmpty && !graph.capturedNames(of: $0).isEmpty }
       ids = hasSubgraphs
         ? Dictionary(graph.values.enumerated().map { ($1.name, ValueID(index: $0)) }, uniquingKeysWith: { a, _ in a })
         : [:]

@@ -3,19 +3,33 @@ import GraphIR
 import Tensors
 
 extension GraphReader {
-  /// The name and value of an attribute of the node at `place`.
-  func attribute(_ proto: Onnx__AttributeProto, place: String) throws(ImportError) -> (String, Attribute) {
-    guard let name = string(proto.name) else { throw model.problem(place, .missingName(of: "an attribute")) }
+  /// The name and value of an attribute of the node or function at `place`.
+  func attribute(
+    _ proto: Onnx__AttributeProto, place: @autoclosure () -> String
+  ) throws(ImportError) -> (String, Attribute) {
+    guard let name = string(proto.name) else { throw model.problem(place(), .missingName(of: "an attribute")) }
     if let reference = string(proto.ref_attr_name) { return (name, .reference(reference)) }
-    let place = "\(place), attribute \(quoted(name))"
-    return (name, try value(proto, place: place))
+    if let value = plainValue(proto) { return (name, value) }
+    return (name, try value(proto, place: "\(place()), attribute \(quoted(name))"))
+  }
+
+  /// The value, if it is of a kind that cannot be wrong.
+  private func plainValue(_ proto: Onnx__AttributeProto) -> Attribute? {
+    switch kind(of: proto) {
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT: .float(proto.f)
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT: .int(Int(proto.i))
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING: .string(byteArray(proto.s))
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS:
+      .floats(Array(UnsafeBufferPointer(start: proto.floats, count: proto.n_floats)))
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS: .ints(integers(proto.ints, proto.n_ints))
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS:
+      .strings(UnsafeBufferPointer(start: proto.strings, count: proto.n_strings).map(byteArray))
+    default: nil
+    }
   }
 
   private func value(_ proto: Onnx__AttributeProto, place: String) throws(ImportError) -> Attribute {
     switch kind(of: proto) {
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT: return .float(proto.f)
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT: return .int(Int(proto.i))
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING: return .string(byteArray(proto.s))
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
       guard let tensor = proto.t else { throw missing(place) }
       return .tensor(try model.tensors.tensor(tensor.pointee, place: place))
@@ -28,11 +42,6 @@ extension GraphReader {
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TYPE_PROTO:
       guard let type = proto.tp else { throw missing(place) }
       return .type(valueType(type))
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS:
-      return .floats(Array(UnsafeBufferPointer(start: proto.floats, count: proto.n_floats)))
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS: return .ints(integers(proto.ints, proto.n_ints))
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS:
-      return .strings(UnsafeBufferPointer(start: proto.strings, count: proto.n_strings).map(byteArray))
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSORS:
       var tensors: [Tensor] = []
       for case let tensor? in UnsafeBufferPointer(start: proto.tensors, count: proto.n_tensors) {

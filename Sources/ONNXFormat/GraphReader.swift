@@ -9,6 +9,8 @@ final class GraphReader {
   private let parent: GraphReader?
   private var graph = Graph()
   private var ids: [String: ValueID] = [:]
+  /// The index of the first value made by a node; all of them follow in order.
+  private var firstOutput = 0
 
   init(_ model: ModelReader, opsets: [String: Int], parent: GraphReader? = nil) {
     self.model = model
@@ -100,6 +102,7 @@ final class GraphReader {
   private func defineOutputs(
     of nodes: UnsafeBufferPointer<UnsafeMutablePointer<Onnx__NodeProto>?>
   ) throws(ImportError) {
+    firstOutput = graph.values.count
     graph.values.reserveCapacity(graph.values.count + nodes.count)
     ids.reserveCapacity(ids.count + nodes.count)
     for case let node? in nodes {
@@ -133,10 +136,12 @@ final class GraphReader {
     _ nodes: UnsafeBufferPointer<UnsafeMutablePointer<Onnx__NodeProto>?>
   ) throws(ImportError) {
     graph.nodes.reserveCapacity(nodes.count)
-    for case let node? in nodes { graph.nodes.append(try self.node(node.pointee)) }
+    var nextOutput = firstOutput
+    for case let node? in nodes { graph.nodes.append(try self.node(node.pointee, &nextOutput)) }
   }
 
-  private func node(_ proto: Onnx__NodeProto) throws(ImportError) -> Node {
+  /// - Parameter nextOutput: the index of the value that the next named output is.
+  private func node(_ proto: Onnx__NodeProto, _ nextOutput: inout Int) throws(ImportError) -> Node {
     guard let operatorName = string(proto.op_type) else {
       throw model.problem(label(proto), .missingName(of: "an operator"))
     }
@@ -151,8 +156,12 @@ final class GraphReader {
       guard let id = resolve(name) else { throw model.problem(label(proto), .undefinedName(name)) }
       inputs.append(id)
     }
-    let outputs = UnsafeBufferPointer(start: proto.output, count: proto.n_output).map { output in
-      string(output).flatMap { ids[$0] }
+    var outputs: [ValueID?] = []
+    outputs.reserveCapacity(proto.n_output)
+    for output in UnsafeBufferPointer(start: proto.output, count: proto.n_output) {
+      let isNamed = output.map { $0.pointee != 0 } ?? false
+      outputs.append(isNamed ? ValueID(index: nextOutput) : nil)
+      if isNamed { nextOutput += 1 }
     }
     var attributes: [String: Attribute] = [:]
     for case let attribute? in UnsafeBufferPointer(start: proto.attribute, count: proto.n_attribute) {
