@@ -40,11 +40,15 @@ extension Graph {
     nodes = nodes.enumerated().filter { !isRemoved($0.offset) }.map(\.element)
   }
 
-  /// How often each value is read, the graph's outputs included.
+  /// How often each value is read, the graph's outputs and its subgraphs' captures included.
   public func useCounts() -> [Int] {
     var counts = [Int](repeating: 0, count: values.count)
     for node in nodes { for case let id? in node.inputs { counts[id.index] += 1 } }
     for id in outputs { counts[id.index] += 1 }
+    let captured = Set(nodes.flatMap { capturedNames(of: $0) })
+    if !captured.isEmpty {
+      for index in values.indices where captured.contains(values[index].name) { counts[index] += 1 }
+    }
     return counts
   }
 

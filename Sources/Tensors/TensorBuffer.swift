@@ -18,14 +18,14 @@ public final class TensorBuffer: @unchecked Sendable {
   /// The alignment of memory that buffers allocate, in bytes: a cache line, and the widest vector.
   public static let alignment = 64
 
-  /// Allocates `byteCount` bytes, zeroed.
+  /// Allocates `byteCount` bytes, zeroed unless they will be written before they are read.
   ///
   /// - Precondition: `byteCount` was checked against a budget.
-  public init(byteCount: Int) {
+  public init(byteCount: Int, isZeroed: Bool = true) {
     var memory: UnsafeMutableRawPointer?
     let status = posix_memalign(&memory, Self.alignment, Swift.max(byteCount, 1))
     guard status == 0, let memory else { fatalError("out of memory: \(byteCount) bytes") }
-    memset(memory, 0, byteCount)
+    if isZeroed { memset(memory, 0, byteCount) }
     base = memory
     self.byteCount = byteCount
     isWritable = true

@@ -1,4 +1,10 @@
 import ArgumentParser
-@main struct VisemeCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "viseme", abstract: "Talking heads without a GPU.")
+
+@main
+struct VisemeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "viseme",
+    abstract: "Talking heads from speech and a portrait, on machines without a GPU.",
+    version: "0.1.0",
+    subcommands: [TalkCommand.self])
 }

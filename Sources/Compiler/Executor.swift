@@ -1,0 +1,103 @@
+import CKernels
+import GraphIR
+import Tensors
+
+/// Sees every step of a run; for profiles.
+public protocol StepObserver: AnyObject {
+  /// Called right before and right after the step runs, on the thread that runs it.
+  func willRun(step: Int)
+  func didRun(step: Int)
+}
+
+/// A plan with its memory: runs it, again and again, without allocating.
+///
+/// Used by one thread at a time.
+public final class Executor {
+  public let plan: Plan
+  private let program: Program
+  private let arena: TensorBuffer
+  private let constants: [Tensor]
+  private let pointers: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  private let pointerCount: Int
+  private let firstPointer: [Int]
+  private var patches: [Patch] = []
+  private var exec: vz_exec
+  public weak var observer: (any StepObserver)?
+
+  /// A pointer to set anew for each run, because the caller owns the memory.
+  private struct Patch {
+    var slot: Int
+    var index: Int
+    var offset: Int
+    var isOutput: Bool
+  }
+
+  /// - Parameter pool: threads to share the work with; borrowed, and used by one run at a time.
+  public init(_ plan: Plan, program: Program, pool: OpaquePointer?) {
+    self.plan = plan
+    self.program = program
+    arena = TensorBuffer(byteCount: plan.arenaByteCount, isZeroed: false)
+    constants = plan.constants.map(\.aligned)
+    pointerCount = plan.steps.reduce(0) { $0 + $1.inputs.count + $1.outputs.count }
+    pointers = .allocate(capacity: max(pointerCount, 1))
+    pointers.initialize(repeating: nil, count: max(pointerCount, 1))
+    exec = vz_exec(
+      kernels: program.target.kernels, pool: pool, scratch: arena.base + plan.scratchOffset,
+      scratch_bytes: plan.scratchByteCount)
+    var first: [Int] = []
+    var slot = 0
+    for step in plan.steps {
+      first.append(slot)
+      slot += step.inputs.count + step.outputs.count
+    }
+    firstPointer = first
+    slot = 0
+    for step in plan.steps {
+      for place in step.inputs + step.outputs {
+        resolve(place, slot)
+        slot += 1
+      }
+    }
+  }
+
+  deinit { pointers.deallocate() }
+
+  private func resolve(_ place: Plan.Place, _ slot: Int) {
+    switch place {
+    case .absent: break
+    case .arena(let offset): pointers[slot] = arena.base + offset
+    case .constant(let index, let offset):
+      pointers[slot] = UnsafeMutableRawPointer(mutating: constants[index].baseAddress) + offset
+    case .input(let index, let offset):
+      patches.append(Patch(slot: slot, index: index, offset: offset, isOutput: false))
+    case .output(let index, let offset):
+      patches.append(Patch(slot: slot, index: index, offset: offset, isOutput: true))
+    }
+  }
+
+  /// Bytes of the arena.
+  public var arenaByteCount: Int { plan.arenaByteCount }
+
+  /// Runs the plan on the bytes at `inputs` and writes the results to `outputs`.
+  ///
+  /// - Precondition: there is one pointer for each input and output, to as many bytes as its type takes, and no output
+  ///   overlaps an input or another output.
+  public func run(
+    inputs: UnsafePointer<UnsafeRawPointer>, outputs: UnsafePointer<UnsafeMutableRawPointer>
+  ) throws(OperatorError) {
+    for patch in patches {
+      let base = patch.isOutput ? outputs[patch.index] : UnsafeMutableRawPointer(mutating: inputs[patch.index])
+      pointers[patch.slot] = base + patch.offset
+    }
+    // Pointers to `exec` go to C drivers only, and only for the length of a step.
+    try withUnsafePointer(to: &exec) { exec throws(OperatorError) in
+      for index in plan.steps.indices {
+        observer?.willRun(step: index)
+        let operands = Operands(
+          pointers: pointers + firstPointer[index], inputCount: plan.steps[index].inputs.count, exec: exec)
+        try plan.steps[index].run(operands)
+        observer?.didRun(step: index)
+      }
+    }
+  }
+}

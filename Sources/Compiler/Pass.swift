@@ -1,0 +1,65 @@
+import GraphIR
+
+/// One rewriting of a graph: a name, what it does, and the code that does it.
+public struct Pass: Sendable {
+  public let name: String
+  public let summary: String
+  let rewrite: @Sendable (inout Graph, inout PassLog) throws(CompileError) -> Void
+
+  public init(
+    _ name: String, _ summary: String,
+    rewrite: @escaping @Sendable (inout Graph, inout PassLog) throws(CompileError) -> Void
+  ) {
+    self.name = name
+    self.summary = summary
+    self.rewrite = rewrite
+  }
+
+  /// Rewrites `graph`; what was done, and what was not and why, goes to `log`.
+  public func run(on graph: inout Graph, log: inout PassLog) throws(CompileError) {
+    log.currentPass = name
+    try rewrite(&graph, &log)
+  }
+}
+
+/// What passes did and what they left alone, for people who ask why.
+public struct PassLog: Sendable {
+  public struct Entry: Sendable, Hashable {
+    public var pass: String
+    public var node: String
+    /// What happened, or why nothing did.
+    public var message: String
+    public var isSkip: Bool
+  }
+  public private(set) var entries: [Entry] = []
+  var currentPass = ""
+
+  public init() {}
+
+  mutating func did(_ message: String, at node: Node) {
+    entries.append(Entry(pass: currentPass, node: node.label, message: message, isSkip: false))
+  }
+
+  mutating func skipped(_ reason: String, at node: Node) {
+    entries.append(Entry(pass: currentPass, node: node.label, message: reason, isSkip: true))
+  }
+}
+
+/// The passes that a model goes through before shapes are known.
+public struct Pipeline: Sendable {
+  public var passes: [Pass]
+
+  public init(_ passes: [Pass]) { self.passes = passes }
+
+  /// What a session uses unless told otherwise.
+  public static let standard = Pipeline([
+    .foldConstants, .removeIdentities, .foldBatchNormalization, .fuseActivations, .removeDeadNodes,
+  ])
+
+  /// No rewriting at all: what every optimization is compared with.
+  public static let reference = Pipeline([])
+
+  public func run(on graph: inout Graph, log: inout PassLog) throws(CompileError) {
+    for pass in passes { try pass.run(on: &graph, log: &log) }
+  }
+}

@@ -1,0 +1,97 @@
+import GraphIR
+import Operators
+import Tensors
+
+/// Works out the type of every value of a graph, and computes what depends on constants alone.
+struct Specialization {
+  var graph: Graph
+  let target: Target
+  let memoryLimit: Int
+  /// Constants larger than this are left to the run, unless they are smaller than what they are made of.
+  var foldedByteLimit = 1 << 22
+
+  init(_ graph: Graph, target: Target, memoryLimit: Int) {
+    self.graph = graph
+    self.target = target
+    self.memoryLimit = memoryLimit
+  }
+
+  /// Infers types in the graph's order; nodes whose outputs become constants are dropped.
+  mutating func run() throws(CompileError) {
+    var isFolded = [Bool](repeating: false, count: graph.nodes.count)
+    let evaluator = ConstantEvaluator(target: target)
+    for index in graph.nodes.indices {
+      let node = graph.nodes[index]
+      do {
+        isFolded[index] = try visit(node, evaluator)
+      } catch let error as CompileError {
+        throw error
+      } catch let error as OperatorError {
+        throw .operatorProblem(error)
+      } catch {
+        fatalError("untyped error: \(error)")
+      }
+    }
+    graph.removeNodes { isFolded[$0] }
+  }
+
+  private mutating func visit(_ node: Node, _ evaluator: ConstantEvaluator) throws -> Bool {
+    guard let implementation = node.implementation else {
+      throw OperatorError(.unsupported, node: node.label, "its operator was not resolved")
+    }
+    let context = InferenceContext(node: node, inputs: node.inputs.map { id in id.map(input) })
+    let types = try implementation.infer(context)
+    guard types.count >= node.outputs.count else {
+      throw OperatorError(
+        .invalid, node: node.label, "has \(node.outputs.count) outputs; the operator makes \(types.count)")
+    }
+    for (id, type) in zip(node.outputs, types) {
+      guard let id else { continue }
+      try checkSize(type, of: id)
+      graph[id].type = merged(type, graph[id].type)
+    }
+    guard let tensors = try constants(implementation, context, node, evaluator) else { return false }
+    for (id, tensor) in zip(node.outputs, tensors) { if let id { graph.setConstant(id, tensor) } }
+    return true
+  }
+
+  private func input(_ id: ValueID) -> InferenceContext.Input {
+    InferenceContext.Input(type: graph[id].type, constant: graph.constants[id])
+  }
+
+  private func constants(
+    _ implementation: any Operator, _ context: InferenceContext, _ node: Node, _ evaluator: ConstantEvaluator
+  ) throws -> [Tensor]? {
+    if let folded = try implementation.fold(context) { return folded }
+    let given = node.inputs.compactMap { $0 }
+    guard given.allSatisfy({ graph.constants[$0] != nil }) else { return nil }
+    var outputByteCount = 0
+    for case let id? in node.outputs {
+      guard let type = graph[id].type.tensor, let shape = type.shape, let dataType = type.dataType else { return nil }
+      outputByteCount += dataType.byteCount(of: shape.count) ?? .max / 2
+    }
+    let inputByteCount = given.reduce(0) { $0 + graph.constants[$1]!.byteCount }
+    guard outputByteCount <= max(foldedByteLimit, inputByteCount) else { return nil }
+    return try evaluator.evaluate(node, inputs: node.inputs.map { $0.map { graph.constants[$0]! } }, graph: graph)
+  }
+
+  /// Refuses a value that alone is above the limit, before anything is computed from its size.
+  private func checkSize(_ type: ValueType, of id: ValueID) throws(CompileError) {
+    guard let tensor = type.tensor, let shape = tensor.shape else { return }
+    let byteCount = shape.checkedCount.flatMap { (tensor.dataType ?? .float32).byteCount(of: $0) }
+    guard let byteCount, byteCount <= memoryLimit else {
+      throw .memory(place: "the value “\(graph[id].name)” of shape \(shape)", byteCount: byteCount, limit: memoryLimit)
+    }
+  }
+
+  /// What is inferred, completed by what the model declares where nothing could be inferred.
+  private func merged(_ inferred: ValueType, _ declared: ValueType) -> ValueType {
+    switch (inferred, declared) {
+    case (.unknown, _): return declared
+    case (.tensor(let a), .tensor(let b)):
+      guard let dims = a.dims else { return .tensor(TensorType(a.dataType ?? b.dataType, a.dataType == nil ? b.dims : nil)) }
+      return .tensor(TensorType(a.dataType ?? b.dataType, dims))
+    default: return inferred
+    }
+  }
+}

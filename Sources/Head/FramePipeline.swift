@@ -1,0 +1,7 @@
+/// Makes the frames of one talk, in order.
+protocol FramePipeline: AnyObject {
+  var width: Int { get }
+  var height: Int { get }
+  /// The next frame, RGB rows of `width` pixels, valid until the next call; nil after the last.
+  func next() throws(HeadError) -> UnsafeBufferPointer<UInt8>?
+}

@@ -1,0 +1,80 @@
+import Head
+import Media
+
+/// One run of `viseme talk`: opens, draws, encodes, writes, and says how it went.
+struct TalkRun {
+  private let options: TalkCommand
+  private let watch = Stopwatch()
+
+  init(_ options: TalkCommand) { self.options = options }
+
+  func run() throws {
+    Interruption.watch()
+    let job = try TalkJob(request)
+    let encoder = try JPEGEncoder(
+      width: job.width, height: job.height, quality: options.quality, chroma: JPEGEncoder.Chroma(rawValue: options.chroma)!)
+    var sinks: [any FrameSink] = []
+    var directory: FrameDirectory?
+    if options.output == "-" {
+      sinks.append(FrameStream())
+    } else if let folder = options.output {
+      let opened = try FrameDirectory(path: folder)
+      directory = opened
+      sinks.append(opened)
+    }
+    if let video = options.video {
+      sinks.append(
+        try VideoFile(
+          path: video, fps: job.fps, speech: job.speechPath, start: options.start, duration: options.duration))
+    }
+    var sheet = options.contactSheet.map { _ in
+      ContactSheet(
+        frameCount: job.expectedFrameCount ?? 1, frameWidth: job.width, frameHeight: job.height)
+    }
+
+    var progress = ProgressLine(isShown: !options.quiet && !options.json, total: job.expectedFrameCount)
+    var firstFrame: Double?
+    var count = 0
+    while let frame = try job.nextFrame() {
+      let jpeg = try encoder.encode(frame)
+      for sink in sinks { try sink.write(jpeg, index: count) }
+      sheet?.add(frame, width: job.width, height: job.height, index: count)
+      count += 1
+      if firstFrame == nil { firstFrame = watch.seconds }
+      progress.show(count, seconds: watch.seconds)
+      if Interruption.isRequested {
+        progress.finish()
+        printError("stopped after \(count) frames; all of them are whole")
+        throw HeadError.cancelled
+      }
+    }
+    for sink in sinks { try sink.finish() }
+    if let path = options.contactSheet { try sheet?.write(to: path) }
+    progress.finish()
+    if let directory, let stale = try? directory.staleFrames(), !stale.isEmpty, !options.quiet {
+      printError("note: \(directory.path) also holds \(stale.count) frames of an earlier, longer run, from \(stale[0]) on")
+    }
+    let summary = TalkSummary(
+      job: job, options: options, frames: count, seconds: watch.seconds, firstFrameSeconds: firstFrame ?? watch.seconds)
+    if options.json {
+      print(summary.json)
+    } else if !options.quiet {
+      printError(summary.text)
+    }
+  }
+
+  private var request: TalkRequest {
+    var request = TalkRequest()
+    request.head = options.head
+    request.portrait = options.portrait
+    request.landmarks = options.landmarks
+    request.speech = options.speech
+    request.fps = options.fps?.value
+    request.start = options.start
+    request.duration = options.duration
+    request.seed = options.seed
+    request.threads = options.threads
+    request.isReference = options.reference
+    return request
+  }
+}
