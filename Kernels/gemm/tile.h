@@ -70,7 +70,7 @@ VZ_SIMD_INLINE void tile_products(const size_t MR, const size_t NV, const vz_til
 
 #endif
 
-/* The end of a tile that is cut off at the right, or whose activation is more than a clamp. sum: [rows][NR]. */
+/* The end of any tile, from memory: of those whose activation is more than a clamp. sum: [rows][NR]. */
 static __attribute__((noinline)) void tile_finish(size_t rows, size_t NR, const vz_tile *t, float *sum) {
   vf low = vf_set(t->low), high = vf_set(t->high);
   if (t->residual && !t->residual_after) {
@@ -93,52 +93,104 @@ static __attribute__((noinline)) void tile_finish(size_t rows, size_t NR, const 
   }
 }
 
-VZ_SIMD_INLINE void tile_run(const size_t MR, const size_t NV, const vz_tile *t) {
-  const size_t NR = NV * VF;
-  const bool whole = t->n == NR;
-  vf acc[TILE_ROWS][TILE_VECTORS];
+/* Lanes of vector v that hold columns of the tile. */
+VZ_SIMD_INLINE size_t tile_lanes(const vz_tile *t, size_t v) {
+  size_t left = t->n > v * VF ? t->n - v * VF : 0;
+  return left < VF ? left : VF;
+}
+
+VZ_SIMD_INLINE void tile_start(const size_t MR, const size_t NV, const bool whole, const vz_tile *t,
+                               vf acc[TILE_ROWS][TILE_VECTORS]) {
   if (!t->first) {
     UNROLLED(r, MR) {
-      UNROLLED(v, NV) { acc[r][v] = vf_load(t->partial + r * NR + v * VF); }
+      UNROLLED(v, NV) { acc[r][v] = vf_load(t->partial + (r * NV + v) * VF); }
     }
-  } else if (!t->bias) {
-    UNROLLED(r, MR) {
-      UNROLLED(v, NV) { acc[r][v] = vf_zero(); }
-    }
-  } else {
+    return;
+  }
+  UNROLLED(v, NV) {
+    vf bias = vf_zero();
+    if (t->bias) bias = whole ? vf_load(t->bias + v * VF) : vf_load_n(t->bias + v * VF, tile_lanes(t, v));
+    UNROLLED(r, MR) { acc[r][v] = bias; }
+  }
+}
+
+/* Asks for the lines that the end of the tile will read and write, while there is time. */
+VZ_SIMD_INLINE void tile_expect(const size_t MR, const size_t NV, const vz_tile *t) {
+  enum { LINE = 64 / sizeof(float) };
+  UNROLLED(r, MR) {
+    UNROLLED(line, (NV * VF + LINE - 1) / LINE) { __builtin_prefetch(t->c[r] + t->column + line * LINE, 1, 3); }
+  }
+  if (!t->residual) return;
+  UNROLLED(r, MR) {
+    UNROLLED(line, (NV * VF + LINE - 1) / LINE) { __builtin_prefetch(t->residual[r] + t->column + line * LINE, 0, 3); }
+  }
+}
+
+VZ_SIMD_INLINE void tile_add_residual(const size_t MR, const size_t NV, const bool whole, const vz_tile *t,
+                                      vf acc[TILE_ROWS][TILE_VECTORS]) {
+  UNROLLED(r, MR) {
+    const float *from = t->residual[r] + t->column;
     UNROLLED(v, NV) {
-      size_t left = t->n > v * VF ? t->n - v * VF : 0;
-      vf bias = whole ? vf_load(t->bias + v * VF) : vf_load_n(t->bias + v * VF, left < VF ? left : VF);
-      UNROLLED(r, MR) { acc[r][v] = bias; }
+      vf x = whole ? vf_load(from + v * VF) : vf_load_n(from + v * VF, tile_lanes(t, v));
+      acc[r][v] = vf_add(acc[r][v], x);
     }
   }
+}
 
+/* The end of a tile whose activation is a clamp. */
+VZ_SIMD_INLINE void tile_clamp(const size_t MR, const size_t NV, const bool whole, const vz_tile *t,
+                               vf acc[TILE_ROWS][TILE_VECTORS]) {
+  if (t->residual && !t->residual_after) tile_add_residual(MR, NV, whole, t, acc);
+  vf low = vf_set(t->low), high = vf_set(t->high);
+  UNROLLED(r, MR) {
+    UNROLLED(v, NV) { acc[r][v] = vf_min(high, vf_max(low, acc[r][v])); }
+  }
+  if (t->residual && t->residual_after) tile_add_residual(MR, NV, whole, t, acc);
+  UNROLLED(r, MR) {
+    float *to = t->c[r] + t->column;
+    UNROLLED(v, NV) {
+      if (whole) {
+        vf_store(to + v * VF, acc[r][v]);
+      } else {
+        vf_store_n(to + v * VF, tile_lanes(t, v), acc[r][v]);
+      }
+    }
+  }
+}
+
+/* Code for whole tiles, for tiles cut off at the right, or for both. Where masks are free one serves both; where a
+   vector is cut off by branches, tile_finish does it. */
+#if defined(__aarch64__)
+enum { TILE_WHOLE = true, TILE_CUT = false };
+#else
+enum { TILE_WHOLE = VF < 16, TILE_CUT = true };
+#endif
+
+VZ_SIMD_INLINE void tile_run(const size_t MR, const size_t NV, const vz_tile *t) {
+  const size_t NR = NV * VF;
+  const bool whole = TILE_WHOLE && t->n == NR;
+  vf acc[TILE_ROWS][TILE_VECTORS];
+  if (t->last) tile_expect(MR, NV, t);
+  if (whole) {
+    tile_start(MR, NV, true, t, acc);
+  } else {
+    tile_start(MR, NV, false, t, acc);
+  }
   tile_products(MR, NV, t, acc);
-
   if (!t->last) {
     UNROLLED(r, MR) {
       UNROLLED(v, NV) { vf_store(t->partial + r * NR + v * VF, acc[r][v]); }
     }
-    return;
-  }
-  if (!whole || t->act || (t->residual && t->residual_after)) {
+  } else if (t->act || (!whole && !TILE_CUT)) {
     float sum[TILE_ROWS * TILE_VECTORS * VF];
     UNROLLED(r, MR) {
       UNROLLED(v, NV) { vf_store(sum + r * NR + v * VF, acc[r][v]); }
     }
     tile_finish(MR, NR, t, sum);
-    return;
-  }
-  if (t->residual) {
-    UNROLLED(r, MR) {
-      const float *residual = t->residual[r] + t->column;
-      UNROLLED(v, NV) { acc[r][v] = vf_add(acc[r][v], vf_load(residual + v * VF)); }
-    }
-  }
-  vf low = vf_set(t->low), high = vf_set(t->high);
-  UNROLLED(r, MR) {
-    float *c = t->c[r] + t->column;
-    UNROLLED(v, NV) { vf_store(c + v * VF, vf_min(high, vf_max(low, acc[r][v]))); }
+  } else if (whole) {
+    tile_clamp(MR, NV, true, t, acc);
+  } else {
+    tile_clamp(MR, NV, false, t, acc);
   }
 }
 
