@@ -41,3 +41,14 @@ void vz_tile_f32_n16_scalar(size_t rows, const vz_tile *tile) { tile_run(rows, t
 void vz_tile_f32_n32_scalar(size_t rows, const vz_tile *tile) { tile_run(rows, tile, 32); }
 void vz_tile_f32_n48_scalar(size_t rows, const vz_tile *tile) { tile_run(rows, tile, 48); }
 void vz_tile_f32_n64_scalar(size_t rows, const vz_tile *tile) { tile_run(rows, tile, 64); }
+
+void vz_product_f32_scalar(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
+                           size_t b_row, size_t b_col, float *c, size_t ldc) {
+  for (size_t i = 0; i < m; i++) {
+    for (size_t j = 0; j < n; j++) {
+      double sum = 0;
+      for (size_t l = 0; l < k; l++) sum += (double)a[i * a_row + l * a_col] * (double)b[l * b_row + j * b_col];
+      c[i * ldc + j] = (float)sum;
+    }
+  }
+}

@@ -19,3 +19,4 @@
 #include "vz_depthwise.h"
 #include "vz_fft.h"
 #include "vz_image.h"
+#include "vz_openblas.h"

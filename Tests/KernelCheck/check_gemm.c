@@ -139,6 +139,38 @@ CHECK_DRIVER(gemm) {
   if (env->round == 3) check_gemm_shape(env, 7, 70, 0);
 }
 
+/* Strides are those of row order, column order, or neither. */
+static void random_order(check_env *env, size_t rows, size_t cols, size_t *row_stride, size_t *col_stride) {
+  size_t gap = check_range(env, 0, 2);
+  switch (check_random(env) % 3) {
+  case 0:
+    *row_stride = cols + gap, *col_stride = 1;
+    return;
+  case 1:
+    *row_stride = 1, *col_stride = rows + gap;
+    return;
+  default:
+    *row_stride = 2 * cols, *col_stride = 2;
+  }
+}
+
+CHECK_KERNEL(product_f32) {
+  size_t m = check_size(env, 100), n = check_size(env, 100), k = check_size(env, 100), ldc = n + check_range(env, 0, 2);
+  size_t a_row, a_col, b_row, b_col;
+  random_order(env, m, k, &a_row, &a_col);
+  random_order(env, k, n, &b_row, &b_col);
+  check_note(env, "m=%zu n=%zu k=%zu a=%zu,%zu b=%zu,%zu", m, n, k, a_row, a_col, b_row, b_col);
+  float *a = check_f32(env, (m - 1) * a_row + (k - 1) * a_col + 1);
+  float *b = check_f32(env, (k - 1) * b_row + (n - 1) * b_col + 1);
+  size_t count = (m - 1) * ldc + n;
+  float *got = check_f32(env, count), *want = check_copy(env, count * sizeof *want, got);
+  env->kernels->product_f32(m, n, k, a, a_row, a_col, b, b_row, b_col, got, ldc);
+  env->reference->product_f32(m, n, k, a, a_row, a_col, b, b_row, b_col, want, ldc);
+  check_near(env, count, got, want, sum_error(k), 2e-6);
+}
+
+CHECK_DRIVER(openblas) { CHECK(vz_openblas_present() == (vz_openblas_warning() == NULL)); }
+
 /* -- speed --------------------------------------------------------------------------------------------------------- */
 
 static void bench_gemm(check_env *env, size_t m, size_t n, size_t k, size_t copies) {
@@ -156,6 +188,12 @@ static void bench_gemm(check_env *env, size_t m, size_t n, size_t k, size_t copi
     vz_gemm_f32(&exec, m, n, k, a, k, packed + next * bytes, NULL, c, n);
     next = (next + 1) % copies;
   }
+}
+
+BENCH_KERNEL(product_f32) {
+  size_t n = 512;
+  float *a = check_f32(env, n * n), *b = check_f32(env, n * n), *c = check_f32(env, n * n);
+  CHECK_TIME(env, "512 x 512 x 512", 2.0 * n * n * n) env->kernels->product_f32(n, n, n, a, n, 1, b, n, 1, c, n);
 }
 
 BENCH_DRIVER(gemm) {
