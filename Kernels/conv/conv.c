@@ -26,18 +26,19 @@ typedef struct weights {
   const float *w, *scale;
 } weights;
 
-static float weight_at(const void *context, size_t group, size_t tap, size_t i, size_t j) {
+static vz_panel_row weights_at(const void *context, size_t group, size_t tap, size_t i) {
   const weights *from = context;
   const vz_conv_shape *s = from->shape;
-  size_t m = group * (s->out_c / s->groups) + j, taps = s->kernel_h * s->kernel_w;
-  float w = from->w[(m * (s->in_c / s->groups) + i) * taps + tap];
-  return from->scale ? w * from->scale[m] : w;
+  size_t in = s->in_c / s->groups, first = group * (s->out_c / s->groups), taps = s->kernel_h * s->kernel_w;
+  return (vz_panel_row){.from = from->w + (first * in + i) * taps + tap,
+                        .stride = in * taps,
+                        .scale = from->scale ? from->scale + first : NULL};
 }
 
 /* A kernel row is one tap, whose products run over (kx, channel). */
-static float row_weight_at(const void *context, size_t group, size_t tap, size_t i, size_t j) {
+static vz_panel_row row_weights_at(const void *context, size_t group, size_t tap, size_t i) {
   const vz_conv_shape *s = ((const weights *)context)->shape;
-  return weight_at(context, group, tap * s->kernel_w + i / s->in_c, i % s->in_c, j);
+  return weights_at(context, group, tap * s->kernel_w + i / s->in_c, i % s->in_c);
 }
 
 static vz_panels layout(vz_cpu_level level, const vz_conv_shape *s, vz_conv_algorithm algorithm) {
@@ -65,7 +66,7 @@ void vz_conv_pack_f32(const vz_kernels *kernels, const vz_conv_shape *s, vz_conv
                       const float *scale, void *packed) {
   vz_panels p = layout(kernels->level, s, algorithm);
   weights from = {s, w, scale};
-  vz_panels_pack(&p, p.kind == VZ_CONV_ROWS ? row_weight_at : weight_at, &from, packed);
+  vz_panels_pack(&p, p.kind == VZ_CONV_ROWS ? row_weights_at : weights_at, &from, packed);
 }
 
 /* -- running ------------------------------------------------------------------------------------------------------- */

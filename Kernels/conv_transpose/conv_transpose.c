@@ -38,14 +38,15 @@ typedef struct weights {
   taps y, x;
 } weights;
 
-static float weight_at(const void *context, size_t group, size_t tap, size_t i, size_t j) {
+static vz_panel_row weights_at(const void *context, size_t group, size_t tap, size_t i) {
   const weights *from = context;
   const vz_conv_shape *s = from->shape;
   size_t ky = from->y.first + tap / from->x.count * from->y.step;
   size_t kx = from->x.first + tap % from->x.count * from->x.step;
   size_t in = s->in_c / s->groups, out = s->out_c / s->groups;
-  float w = from->w[(((group * in + i) * out + j) * s->kernel_h + ky) * s->kernel_w + kx];
-  return from->scale ? w * from->scale[group * out + j] : w;
+  return (vz_panel_row){.from = from->w + ((group * in + i) * out * s->kernel_h + ky) * s->kernel_w + kx,
+                        .stride = s->kernel_h * s->kernel_w,
+                        .scale = from->scale ? from->scale + group * out : NULL};
 }
 
 static vz_panels layout(vz_cpu_level level, const vz_conv_shape *s, taps y, taps x) {
@@ -74,7 +75,7 @@ void vz_conv_transpose_pack_f32(const vz_kernels *kernels, const vz_conv_shape *
       weights from = {s, w, scale, taps_of(py, s->stride_h, s->dilation_h, s->kernel_h),
                       taps_of(px, s->stride_w, s->dilation_w, s->kernel_w)};
       vz_panels p = layout(kernels->level, s, from.y, from.x);
-      vz_panels_pack(&p, weight_at, &from, to);
+      vz_panels_pack(&p, weights_at, &from, to);
       to += slot_bytes(&p);
     }
   }

@@ -51,6 +51,14 @@ bool vz_panels_fit(const vz_panels *p, size_t groups, size_t taps, size_t k, siz
   return p->magic == MAGIC && p->groups == groups && p->taps == taps && p->k == k && p->n == n;
 }
 
+static void pack_row(vz_panel_row row, size_t first, size_t used, size_t width, float *to) {
+  const float *from = row.from + first * row.stride;
+  for (size_t j = 0; j < used; j++) to[j] = from[j * row.stride];
+  for (size_t j = 0; row.scale && j < used; j++) to[j] *= row.scale[first + j];
+  for (size_t j = used; j < width; j++) to[j] = 0;
+}
+
+/* Taps inside, because models store the taps of a channel side by side: every cache line is read once. */
 void vz_panels_pack(const vz_panels *layout, vz_panel_source source, const void *context, void *out) {
   memcpy(out, layout, sizeof *layout);
   const vz_panels *p = out;
@@ -58,11 +66,10 @@ void vz_panels_pack(const vz_panels *layout, vz_panel_source source, const void 
     for (size_t panel = 0; panel < vz_panels_count(p); panel++) {
       float *to = (float *)vz_panels_at(p, group, panel);
       size_t width = vz_panels_width(p, panel), first = panel * p->width;
-      for (size_t tap = 0; tap < p->taps; tap++) {
-        for (size_t i = 0; i < p->k; i++) {
-          for (size_t j = 0; j < width; j++) {
-            *to++ = first + j < p->n ? source(context, group, tap, i, first + j) : 0;
-          }
+      size_t used = p->n - first < width ? p->n - first : width;
+      for (size_t i = 0; i < p->k; i++) {
+        for (size_t tap = 0; tap < p->taps; tap++) {
+          pack_row(source(context, group, tap, i), first, used, width, to + (tap * p->k + i) * width);
         }
       }
     }

@@ -14,8 +14,15 @@ typedef struct vz_panels {
 
 _Static_assert(sizeof(vz_panels) == 64, "panels must stay aligned behind their header");
 
-/* Reads the weight of (group, tap, i, j); context as given to vz_panels_pack. */
-typedef float (*vz_panel_source)(const void *context, size_t group, size_t tap, size_t i, size_t j);
+/* Where the weights of (group, tap, i) lie: column j at from[j * stride], to be multiplied by scale[j] unless NULL. */
+typedef struct vz_panel_row {
+  const float *from;
+  size_t stride;
+  const float *scale;
+} vz_panel_row;
+
+/* context as given to vz_panels_pack. */
+typedef vz_panel_row (*vz_panel_source)(const void *context, size_t group, size_t tap, size_t i);
 
 /* The header for a product of these sizes at `level`. */
 vz_panels vz_panels_layout(vz_cpu_level level, size_t groups, size_t taps, size_t k, size_t n);

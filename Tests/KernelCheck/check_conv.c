@@ -314,6 +314,25 @@ static void bench_conv(check_env *env, size_t in_c, size_t out_c, size_t size, s
   }
 }
 
+static void bench_conv_pack(check_env *env, size_t in_c, size_t out_c, size_t kernel) {
+  vz_conv_shape s = {.in_c = in_c,
+                     .out_c = out_c,
+                     .kernel_h = kernel,
+                     .kernel_w = kernel,
+                     .stride_h = 1,
+                     .stride_w = 1,
+                     .dilation_h = 1,
+                     .dilation_w = 1,
+                     .groups = 1};
+  float *w = check_f32(env, weight_floats(&s));
+  void *packed = check_aligned(env, vz_conv_pack_bytes(env->kernels, &s, VZ_CONV_AUTO));
+  char label[64];
+  snprintf(label, sizeof label, "pack %zux%zu %zu-%zu", kernel, kernel, in_c, out_c);
+  CHECK_TIME(env, label, 4.0 * (double)weight_floats(&s)) {
+    vz_conv_pack_f32(env->kernels, &s, VZ_CONV_AUTO, w, NULL, packed);
+  }
+}
+
 static void bench_transpose(check_env *env, size_t in_c, size_t out_c, size_t size, size_t kernel) {
   vz_conv_shape s = {.batch = 1,
                      .in_h = size,
@@ -380,6 +399,7 @@ BENCH_DRIVER(depthwise) {
 
 BENCH_DRIVER(conv) {
   if (env->level == VZ_CPU_SCALAR || env->level == VZ_CPU_AVX512VNNI) return;
+  bench_conv_pack(env, 512, 512, 3);
   bench_conv(env, 64, 64, 96, 3, 1, 1);
   bench_conv(env, 128, 128, 48, 3, 1, 1);
   bench_conv(env, 256, 256, 24, 3, 1, 16);
