@@ -97,3 +97,12 @@ VZ_SIMD_INLINE void vf_gather_pairs(const float *p, const int32_t *at, vf *first
   *first = vuzp1q_f32(low, high);
   *second = vuzp2q_f32(low, high);
 }
+
+VZ_SIMD_INLINE void vf_transpose(vf row[4]) {
+  float32x4_t a = vzip1q_f32(row[0], row[2]), b = vzip2q_f32(row[0], row[2]);
+  float32x4_t c = vzip1q_f32(row[1], row[3]), d = vzip2q_f32(row[1], row[3]);
+  row[0] = vzip1q_f32(a, c);
+  row[1] = vzip2q_f32(a, c);
+  row[2] = vzip1q_f32(b, d);
+  row[3] = vzip2q_f32(b, d);
+}

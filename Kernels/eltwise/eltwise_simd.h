@@ -20,7 +20,7 @@ VZ_SIMD_INLINE void map(operation f, size_t n, const float *a, const float *b, c
 }
 
 #define OPERATION(name)                                                                                                \
-  VZ_SIMD_INLINE vf name(__attribute__((unused)) vf a, __attribute__((unused)) vf b, __attribute__((unused)) vf c,    \
+  VZ_SIMD_INLINE vf name(__attribute__((unused)) vf a, __attribute__((unused)) vf b, __attribute__((unused)) vf c,     \
                          __attribute__((unused)) vf i)
 
 VZ_SIMD_INLINE vf truth(vm m) { return vf_select(m, vf_set(1), vf_zero()); }
@@ -205,7 +205,8 @@ static void run(const vz_eltwise_instruction *in, size_t n, float *const *regist
   case VZ_ELTWISE_ASINH:
   case VZ_ELTWISE_ACOSH:
   case VZ_ELTWISE_ATANH:
-  case VZ_ELTWISE_OP_COUNT: break;
+  case VZ_ELTWISE_OP_COUNT:
+    break;
   }
   vz_eltwise_f32_scalar(in, 1, n, registers);
 }

@@ -32,9 +32,9 @@ VZ_SIMD_INLINE vi sample_axis(vf g, float size, int padding, bool align_corners,
   return vf_to_int(at);
 }
 
-void ISA(vz_gridsample_points_f32)(size_t n, const float *gx, const float *gy, size_t height, size_t width,
-                                   int padding, bool align_corners, ptrdiff_t row, ptrdiff_t column, int32_t *offset,
-                                   float *weight, size_t ld) {
+void ISA(vz_gridsample_points_f32)(size_t n, const float *gx, const float *gy, size_t height, size_t width, int padding,
+                                   bool align_corners, ptrdiff_t row, ptrdiff_t column, int32_t *offset, float *weight,
+                                   size_t ld) {
   for (size_t i = 0; i < n; i += VF) {
     size_t m = n - i < VF ? n - i : VF;
     vf left, right, top, bottom;
@@ -77,15 +77,16 @@ void ISA(vz_gridsample_planes_f32)(size_t n, size_t channels, const float *x, pt
       vf_gather_pairs(plane + x_row, at, &d, &e);
       vf sum = vf_add(vf_fma(w[0], a, vf_mul(w[1], b)), vf_fma(w[2], d, vf_mul(w[3], e)));
       float *to = y + (ptrdiff_t)c * y_channel + i;
-      if (m == VF) vf_store(to, sum);
-      else vf_store_n(to, m, sum);
+      if (m == VF)
+        vf_store(to, sum);
+      else
+        vf_store_n(to, m, sum);
     }
   }
 }
 
 void ISA(vz_gridsample_pixels_f32)(size_t n, size_t channels, const float *x, ptrdiff_t x_row, ptrdiff_t x_column,
-                                   const int32_t *offset, const float *weight, size_t ld, float *y,
-                                   ptrdiff_t y_pixel) {
+                                   const int32_t *offset, const float *weight, size_t ld, float *y, ptrdiff_t y_pixel) {
   for (size_t i = 0; i < n; i++) {
     vf w0 = vf_splat(weight + i), w1 = vf_splat(weight + ld + i), w2 = vf_splat(weight + 2 * ld + i);
     vf w3 = vf_splat(weight + 3 * ld + i);
