@@ -36,7 +36,7 @@ struct OperatorRunner: Sendable {
   func run(
     _ inputs: [Tensor?], constants: Set<Int> = [], on setting: Setting = .reference
   ) throws(RunnerError) -> [Tensor] {
-    let node = makeNode(inputCount: inputs.count)
+    let node = makeNode(inputCount: inputs.count, absent: Set(inputs.indices.filter { inputs[$0] == nil }))
     let implementation = transform(try wrap { () throws(OperatorError) in
       try OperatorRegistry.standard.implementation(of: node)
     })
