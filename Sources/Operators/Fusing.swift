@@ -37,3 +37,16 @@ public protocol ActivationOperator: Operator {
 public protocol AffineOperator: Operator {
   func affine(constants: [Tensor?]) -> (scale: [Float], shift: [Float])?
 }
+
+/// An operator that can add another value of its output's shape to its output.
+public protocol ResidualFusing: Operator {
+  /// The operator with one more input, appended after its present ones: the value it adds. It is added before the
+  /// activation if the operator has none yet (one may still be fused), otherwise after it. Nil when it cannot.
+  func fusingResidual() -> Self?
+}
+
+/// An operator that can add a constant vector along its output's last axis.
+public protocol BiasFusing: Operator {
+  /// The operator followed by adding `bias` to every row, or nil when it cannot.
+  func fusing(bias: [Float]) -> Self?
+}
