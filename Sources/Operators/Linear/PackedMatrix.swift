@@ -1,0 +1,64 @@
+import CKernels
+import GraphIR
+import Tensors
+
+/// The right-hand matrices of products, packed for `vz_gemm_f32`: once if they are constant, else at every run.
+struct PackedMatrix: @unchecked Sendable {
+  /// Rows and columns of each matrix, and how many there are.
+  let k: Int
+  let n: Int
+  let count: Int
+  /// Floats between matrices, rows and columns in the operand.
+  private let matrixStride: Int
+  private let rowStride: Int
+  private let columnStride: Int
+  private let kernels: UnsafePointer<vz_kernels>
+  /// Bytes of one packed matrix, a multiple of the alignment.
+  let byteCount: Int
+  /// All matrices packed, if the operand is constant.
+  let constant: TensorBuffer?
+
+  /// - Parameters:
+  ///   - input: the operand: `count` row-major matrices of k rows and n columns, or their transposes.
+  ///   - factor: multiplies every element of a constant operand.
+  init(
+    _ context: KernelContext, input: Int, k: Int, n: Int, count: Int, isTransposed: Bool = false, factor: Float = 1
+  ) throws(OperatorError) {
+    (self.k, self.n, self.count) = (k, n, count)
+    matrixStride = k * n
+    (rowStride, columnStride) = isTransposed ? (1, k) : (n, 1)
+    kernels = context.target.kernels
+    byteCount = (vz_gemm_pack_b_bytes(kernels, k, n) + 63) / 64 * 64
+    guard let tensor = context.constant(input) else {
+      constant = nil
+      return
+    }
+    let level = String(cString: vz_cpu_name(context.target.level))
+    let (kernels, rowStride, columnStride, byteCount) = (kernels, rowStride, columnStride, byteCount)
+    constant = try context.packed("matrix/\(input)/\(level)", byteCount: max(byteCount * count, 64)) { target in
+      var scaled: TensorBuffer?
+      var source = tensor.baseAddress.assumingMemoryBound(to: Float.self)
+      if factor != 1 {
+        let copy = TensorBuffer(byteCount: k * n * count * 4)
+        let values = copy.base.assumingMemoryBound(to: Float.self)
+        for index in 0..<(k * n * count) { values[index] = source[index] * factor }
+        (scaled, source) = (copy, UnsafePointer(values))
+      }
+      for index in 0..<count {
+        vz_gemm_pack_b_f32(
+          kernels, k, n, source + index * k * n, rowStride, columnStride, target + index * byteCount)
+      }
+      withExtendedLifetime((scaled, tensor)) {}
+    }
+  }
+
+  /// Scratch bytes that `matrix` needs.
+  var scratchByteCount: Int { constant == nil ? byteCount : 0 }
+
+  /// Matrix `index` packed, in `scratch` if the operand is not constant.
+  func matrix(_ index: Int, of operand: UnsafePointer<Float>, _ scratch: UnsafeMutableRawPointer?) -> UnsafeRawPointer {
+    if let constant { return UnsafeRawPointer(constant.base + index * byteCount) }
+    vz_gemm_pack_b_f32(kernels, k, n, operand + index * matrixStride, rowStride, columnStride, scratch)
+    return UnsafeRawPointer(scratch!)
+  }
+}
