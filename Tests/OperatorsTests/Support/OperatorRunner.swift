@@ -15,18 +15,21 @@ struct OperatorRunner: Sendable {
   var attributes: [String: Attribute]
   /// Which outputs the node names; absent ones are false.
   var outputs: [Bool]
+  /// How many of the inputs are appended by `transform`, so that the node is decoded without them.
+  var fusedInputs: Int
   /// Applied to the decoded operator before anything else: where tests fuse.
   var transform: @Sendable (any Operator) -> any Operator
 
   init(
     _ name: String, domain: String = "", version: Int, attributes: [String: Attribute] = [:], outputs: [Bool] = [true],
-    transform: @escaping @Sendable (any Operator) -> any Operator = { $0 }
+    fusedInputs: Int = 0, transform: @escaping @Sendable (any Operator) -> any Operator = { $0 }
   ) {
     self.name = name
     self.domain = domain
     self.version = version
     self.attributes = attributes
     self.outputs = outputs
+    self.fusedInputs = fusedInputs
     self.transform = transform
   }
 
@@ -36,9 +39,9 @@ struct OperatorRunner: Sendable {
   func run(
     _ inputs: [Tensor?], constants: Set<Int> = [], on setting: Setting = .reference
   ) throws(RunnerError) -> [Tensor] {
-    let node = makeNode(inputCount: inputs.count, absent: Set(inputs.indices.filter { inputs[$0] == nil }))
+    let node = makeNode(inputCount: inputs.count)
     let implementation = transform(try wrap { () throws(OperatorError) in
-      try OperatorRegistry.standard.implementation(of: node)
+      try OperatorRegistry.standard.implementation(of: makeNode(inputCount: inputs.count - fusedInputs))
     })
     let types = try infer(implementation, node, inputs, constants)
     if let folded = types.folded { return zip(folded, outputs).filter(\.1).map(\.0) }
