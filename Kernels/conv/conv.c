@@ -42,7 +42,7 @@ static vz_panel_row row_weights_at(const void *context, size_t group, size_t tap
 }
 
 static vz_panels layout(vz_cpu_level level, const vz_conv_shape *s, vz_conv_algorithm algorithm) {
-  if (algorithm == VZ_CONV_AUTO) algorithm = vz_conv_choose(s);
+  if (algorithm != VZ_CONV_DIRECT) algorithm = vz_conv_choose(s);
   vz_panels p;
   switch (algorithm) {
   case VZ_CONV_ROWS:

@@ -25,7 +25,8 @@ typedef struct vz_conv_shape {
 /* Sets the memory strides that are 0 to those of dense tensors. */
 void vz_conv_shape_dense(vz_conv_shape *shape);
 
-/* How a convolution is computed. The packed weights remember it. */
+/* How a convolution is computed. The packed weights remember it. An algorithm that does not fit a shape is taken as
+   AUTO. */
 typedef enum vz_conv_algorithm {
   VZ_CONV_AUTO = 0,
   VZ_CONV_DIRECT, /* one product per tap */
