@@ -79,3 +79,42 @@ VZ_SIMD_INLINE float vf_bottom(vf a) {
   x = _mm_min_ps(x, _mm_movehl_ps(x, x));
   return _mm_cvtss_f32(_mm_min_ss(x, _mm_movehdup_ps(x)));
 }
+
+VZ_SIMD_INLINE vi vi_mul(vi a, vi b) { return _mm256_mullo_epi32(a, b); }
+VZ_SIMD_INLINE vf vf_gather(const float *p, vi at) { return _mm256_i32gather_ps(p, at, 4); }
+VZ_SIMD_INLINE void vf_split(const float *p, vf *even, vf *odd) {
+  __m256 a = _mm256_loadu_ps(p), b = _mm256_loadu_ps(p + 8);
+  __m256 low = _mm256_permute2f128_ps(a, b, 0x20), high = _mm256_permute2f128_ps(a, b, 0x31);
+  *even = _mm256_shuffle_ps(low, high, 0x88);
+  *odd = _mm256_shuffle_ps(low, high, 0xdd);
+}
+/* Broadcast loads and blends: hardware gathers are slow where speculation is fenced, insertions crowd one port. */
+VZ_SIMD_INLINE __m256 vf_four_pairs_(const float *p, int32_t a, int32_t b, int32_t c, int32_t d) {
+  __m256d ab =
+      _mm256_blend_pd(_mm256_broadcast_sd((const double *)(p + a)), _mm256_broadcast_sd((const double *)(p + b)), 2);
+  __m256d cd =
+      _mm256_blend_pd(_mm256_broadcast_sd((const double *)(p + c)), _mm256_broadcast_sd((const double *)(p + d)), 8);
+  return _mm256_castpd_ps(_mm256_blend_pd(ab, cd, 12));
+}
+VZ_SIMD_INLINE void vf_gather_pairs(const float *p, const int32_t *at, vf *first, vf *second) {
+  __m256 low = vf_four_pairs_(p, at[0], at[1], at[4], at[5]), high = vf_four_pairs_(p, at[2], at[3], at[6], at[7]);
+  *first = _mm256_shuffle_ps(low, high, 0x88);
+  *second = _mm256_shuffle_ps(low, high, 0xdd);
+}
+
+VZ_SIMD_INLINE void vf_transpose(vf row[8]) {
+  __m256 pair[8], quad[8];
+  for (int k = 0; k < 8; k += 2) {
+    pair[k] = _mm256_unpacklo_ps(row[k], row[k + 1]);
+    pair[k + 1] = _mm256_unpackhi_ps(row[k], row[k + 1]);
+  }
+  for (int k = 0; k < 8; k += 4)
+    for (int j = 0; j < 2; j++) {
+      quad[k + 2 * j] = _mm256_shuffle_ps(pair[k + j], pair[k + j + 2], 0x44);
+      quad[k + 2 * j + 1] = _mm256_shuffle_ps(pair[k + j], pair[k + j + 2], 0xee);
+    }
+  for (int k = 0; k < 4; k++) {
+    row[k] = _mm256_permute2f128_ps(quad[k], quad[k + 4], 0x20);
+    row[k + 4] = _mm256_permute2f128_ps(quad[k], quad[k + 4], 0x31);
+  }
+}

@@ -66,3 +66,31 @@ VZ_SIMD_INLINE vf vf_from_bits(vi a) { return _mm512_castsi512_ps(a); }
 VZ_SIMD_INLINE float vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
 VZ_SIMD_INLINE float vf_top(vf a) { return _mm512_reduce_max_ps(a); }
 VZ_SIMD_INLINE float vf_bottom(vf a) { return _mm512_reduce_min_ps(a); }
+
+VZ_SIMD_INLINE vi vi_mul(vi a, vi b) { return _mm512_mullo_epi32(a, b); }
+VZ_SIMD_INLINE vf vf_gather(const float *p, vi at) { return _mm512_i32gather_ps(at, p, 4); }
+VZ_SIMD_INLINE __m512i vf_evens_(void) {
+  return _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+}
+VZ_SIMD_INLINE void vf_split(const float *p, vf *even, vf *odd) {
+  __m512 a = _mm512_loadu_ps(p), b = _mm512_loadu_ps(p + 16);
+  *even = _mm512_permutex2var_ps(a, vf_evens_(), b);
+  *odd = _mm512_permutex2var_ps(a, _mm512_or_si512(vf_evens_(), _mm512_set1_epi32(1)), b);
+}
+/* Broadcast loads merged by masks: hardware gathers are slow where speculation is fenced. */
+VZ_SIMD_INLINE __m512 vf_eight_pairs_(const float *p, const int32_t *at) {
+  __m512d x = _mm512_broadcastsd_pd(_mm_load_sd((const double *)(p + at[0])));
+  x = _mm512_mask_broadcastsd_pd(x, 0x02, _mm_load_sd((const double *)(p + at[1])));
+  x = _mm512_mask_broadcastsd_pd(x, 0x04, _mm_load_sd((const double *)(p + at[2])));
+  x = _mm512_mask_broadcastsd_pd(x, 0x08, _mm_load_sd((const double *)(p + at[3])));
+  __m512d y = _mm512_broadcastsd_pd(_mm_load_sd((const double *)(p + at[4])));
+  y = _mm512_mask_broadcastsd_pd(y, 0x20, _mm_load_sd((const double *)(p + at[5])));
+  y = _mm512_mask_broadcastsd_pd(y, 0x40, _mm_load_sd((const double *)(p + at[6])));
+  y = _mm512_mask_broadcastsd_pd(y, 0x80, _mm_load_sd((const double *)(p + at[7])));
+  return _mm512_castpd_ps(_mm512_mask_blend_pd(0xf0, x, y));
+}
+VZ_SIMD_INLINE void vf_gather_pairs(const float *p, const int32_t *at, vf *first, vf *second) {
+  __m512 low = vf_eight_pairs_(p, at), high = vf_eight_pairs_(p, at + 8);
+  *first = _mm512_permutex2var_ps(low, vf_evens_(), high);
+  *second = _mm512_permutex2var_ps(low, _mm512_or_si512(vf_evens_(), _mm512_set1_epi32(1)), high);
+}

@@ -78,3 +78,31 @@ VZ_SIMD_INLINE vf vf_from_bits(vi a) { return vreinterpretq_f32_s32(a); }
 VZ_SIMD_INLINE float vf_sum(vf a) { return vaddvq_f32(a); }
 VZ_SIMD_INLINE float vf_top(vf a) { return vmaxvq_f32(a); }
 VZ_SIMD_INLINE float vf_bottom(vf a) { return vminvq_f32(a); }
+
+VZ_SIMD_INLINE vi vi_mul(vi a, vi b) { return vmulq_s32(a, b); }
+VZ_SIMD_INLINE vf vf_gather(const float *p, vi at) {
+  vf x = vld1q_dup_f32(p + vgetq_lane_s32(at, 0));
+  x = vld1q_lane_f32(p + vgetq_lane_s32(at, 1), x, 1);
+  x = vld1q_lane_f32(p + vgetq_lane_s32(at, 2), x, 2);
+  return vld1q_lane_f32(p + vgetq_lane_s32(at, 3), x, 3);
+}
+VZ_SIMD_INLINE void vf_split(const float *p, vf *even, vf *odd) {
+  float32x4x2_t both = vld2q_f32(p);
+  *even = both.val[0];
+  *odd = both.val[1];
+}
+VZ_SIMD_INLINE void vf_gather_pairs(const float *p, const int32_t *at, vf *first, vf *second) {
+  float32x4_t low = vcombine_f32(vld1_f32(p + at[0]), vld1_f32(p + at[1]));
+  float32x4_t high = vcombine_f32(vld1_f32(p + at[2]), vld1_f32(p + at[3]));
+  *first = vuzp1q_f32(low, high);
+  *second = vuzp2q_f32(low, high);
+}
+
+VZ_SIMD_INLINE void vf_transpose(vf row[4]) {
+  float32x4_t a = vzip1q_f32(row[0], row[2]), b = vzip2q_f32(row[0], row[2]);
+  float32x4_t c = vzip1q_f32(row[1], row[3]), d = vzip2q_f32(row[1], row[3]);
+  row[0] = vzip1q_f32(a, c);
+  row[1] = vzip2q_f32(a, c);
+  row[2] = vzip1q_f32(b, d);
+  row[3] = vzip2q_f32(b, d);
+}

@@ -2,7 +2,7 @@
 
 /* The folds that reductions are built of: acc' = step(acc, x), from a neutral value. */
 typedef enum vz_reduce_step {
-  VZ_STEP_SUM,    /* acc + x                 from 0 */
+  VZ_STEP_SUM,    /* acc + (x - shift)       from 0 */
   VZ_STEP_ABS,    /* acc + |x|               from 0 */
   VZ_STEP_SQUARE, /* acc + (x - shift)^2     from 0 */
   VZ_STEP_EXP,    /* acc + e^(x - shift)     from 0 */

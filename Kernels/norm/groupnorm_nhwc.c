@@ -40,13 +40,17 @@ static void gather(void *context, size_t begin, size_t end, unsigned worker) {
       for (size_t c = 0; c < p->channels; c += TILE) {
         size_t cols = p->channels - c < TILE ? p->channels - c : TILE;
         const float *x = p->x + (ptrdiff_t)(n * p->spatial + row) * p->x_ld + c;
-        double sum[TILE] = {0}, squares[TILE] = {0};
+        double sum[TILE] = {0}, squares[TILE] = {0}, mean[TILE];
         float shift[TILE];
-        p->exec->kernels->reduce_columns_f32(VZ_STEP_SUM, rows, cols, x, p->x_ld, NULL, sum);
-        for (size_t j = 0; j < cols; j++) shift[j] = (float)(sum[j] / (double)rows);
+        /* The first pixel is near the mean where all pixels are alike; differences from it lose nothing in float. */
+        p->exec->kernels->reduce_columns_f32(VZ_STEP_SUM, rows, cols, x, p->x_ld, x, sum);
+        for (size_t j = 0; j < cols; j++) {
+          mean[j] = x[j] + sum[j] / (double)rows;
+          shift[j] = (float)mean[j];
+        }
         p->exec->kernels->reduce_columns_f32(VZ_STEP_SQUARE, rows, cols, x, p->x_ld, shift, squares);
         for (size_t j = 0; j < cols; j++)
-          partial[c + j] = moments_merge(partial[c + j], moments_of(rows, sum[j], shift[j], squares[j]));
+          partial[c + j] = moments_merge(partial[c + j], moments_of(rows, mean[j], shift[j], squares[j]));
       }
     }
   }

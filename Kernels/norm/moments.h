@@ -6,9 +6,8 @@ typedef struct moments {
   double count, mean, deviation;
 } moments;
 
-/* The moments of n numbers from their sum and from sum (x - shift)^2, with a shift near their mean. */
-static inline moments moments_of(size_t n, double sum, double shift, double squares) {
-  double mean = sum / (double)n;
+/* The moments of n numbers from their mean and from sum (x - shift)^2, with a shift near the mean. */
+static inline moments moments_of(size_t n, double mean, double shift, double squares) {
   return (moments){(double)n, mean, squares - (double)n * (mean - shift) * (mean - shift)};
 }
 

@@ -12,10 +12,11 @@ static moments row_moments(const vz_kernels *kernels, size_t n, const float *x) 
   moments all = {0, 0, 0};
   for (size_t at = 0; at < n; at += ROW_CHUNK) {
     size_t m = n - at < ROW_CHUNK ? n - at : ROW_CHUNK;
-    double sum = kernels->reduce_row_f32(VZ_STEP_SUM, m, x + at, 0);
-    float shift = (float)(sum / (double)m);
+    /* Differences from any one element are small where all are alike, and lose nothing in float. */
+    double mean = x[at] + kernels->reduce_row_f32(VZ_STEP_SUM, m, x + at, x[at]) / (double)m;
+    float shift = (float)mean;
     double squares = kernels->reduce_row_f32(VZ_STEP_SQUARE, m, x + at, shift);
-    all = moments_merge(all, moments_of(m, sum, shift, squares));
+    all = moments_merge(all, moments_of(m, mean, shift, squares));
   }
   return all;
 }

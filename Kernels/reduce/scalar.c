@@ -22,7 +22,7 @@ static double neutral(vz_reduce_step step) {
 static double fold(vz_reduce_step step, double acc, double x, double shift) {
   switch (step) {
   case VZ_STEP_SUM:
-    return acc + x;
+    return acc + (x - shift);
   case VZ_STEP_ABS:
     return acc + fabs(x);
   case VZ_STEP_SQUARE:

@@ -49,6 +49,9 @@ static double slack(vz_eltwise_op op, double a, double b, double c) {
   case VZ_ELTWISE_GELU:
   case VZ_ELTWISE_GELU_TANH:
     return 3e-7 * fmin(fabs(a), 1);
+  case VZ_ELTWISE_SILU:
+  case VZ_ELTWISE_MISH: /* a times a rounded denormal */
+    return 3e-45 * (1 + fabs(a));
   default:
     return 1e-44;
   }

@@ -39,9 +39,11 @@ struct OperatorRunner: Sendable {
   func run(
     _ inputs: [Tensor?], constants: Set<Int> = [], on setting: Setting = .reference
   ) throws(RunnerError) -> [Tensor] {
-    let node = makeNode(inputCount: inputs.count)
+    let absent = Set(inputs.indices.filter { inputs[$0] == nil })
+    let node = makeNode(inputCount: inputs.count, absent: absent)
     let implementation = transform(try wrap { () throws(OperatorError) in
-      try OperatorRegistry.standard.implementation(of: makeNode(inputCount: inputs.count - fusedInputs))
+      try OperatorRegistry.standard.implementation(
+        of: makeNode(inputCount: inputs.count - fusedInputs, absent: absent))
     })
     let types = try infer(implementation, node, inputs, constants)
     if let folded = types.folded { return zip(folded, outputs).filter(\.1).map(\.0) }

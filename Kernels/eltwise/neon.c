@@ -1,0 +1,8 @@
+#if defined(__aarch64__)
+#include <stdbool.h>
+#include "vz_table.h"
+#include "../common/vz_simd_neon.h"
+#define ISA(name) name##_neon
+#include "eltwise_simd.h"
+#include "../common/vz_simd_end.h"
+#endif

@@ -1,0 +1,9 @@
+#if defined(__aarch64__)
+#include "vz_gridsample.h"
+#include <string.h>
+#include "vz_table.h"
+#include "../common/vz_simd_neon.h"
+#define ISA(name) name##_neon
+#include "gridsample_simd.h"
+#include "../common/vz_simd_end.h"
+#endif
