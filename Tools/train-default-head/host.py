@@ -156,9 +156,9 @@ def blinks(time, random, blink):
 
 def gaussian(image, sigma):
     """Blurs the first two axes; borders repeat."""
-    radius = max(1, math.ceil(4 * sigma))
+    radius = math.ceil(4 * sigma)
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    kernel /= kernel.sum()
+    kernel = (kernel / kernel.sum()).astype(image.dtype)
     for axis in (0, 1):
         widths = [(0, 0)] * image.ndim
         widths[axis] = (radius, radius)
@@ -177,22 +177,21 @@ def keys(distance, a=-0.75):
 
 
 class Sampler:
-    """Reads an image [height, width, …] at fixed points [n, 2], cubically, with repeated borders."""
+    """Reads an image [height, width, channels] at fixed points [n, 2], cubically, with repeated borders."""
 
     def __init__(self, points, height, width):
         base = np.floor(points).astype(int)
         part = points - base
         reach = np.arange(-1, 3)
-        self.x = np.clip(base[:, :1] + reach, 0, width - 1)
-        self.y = np.clip(base[:, 1:] + reach, 0, height - 1)
-        self.weights_x, self.weights_y = keys(part[:, :1] - reach), keys(part[:, 1:] - reach)
+        x = np.clip(base[:, :1] + reach, 0, width - 1)
+        y = np.clip(base[:, 1:] + reach, 0, height - 1)
+        self.indices = (y[:, :, None] * width + x[:, None, :]).reshape(-1, 16)
+        weights = keys(part[:, 1:] - reach)[:, :, None] * keys(part[:, :1] - reach)[:, None, :]
+        self.weights = weights.reshape(-1, 16).astype(np.float32)
 
     def read(self, image):
-        value = 0.0
-        for row in range(4):
-            line = sum(self.weights_x[:, i, None] * image[self.y[:, row], self.x[:, i]] for i in range(4))
-            value = value + self.weights_y[:, row, None] * line
-        return value
+        pixels = image.astype(np.float32).reshape(-1, image.shape[-1])
+        return np.einsum("nk,nkc->nc", self.weights, pixels[self.indices])
 
 
 def linear(image, points):

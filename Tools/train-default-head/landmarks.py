@@ -19,13 +19,26 @@ def anchors():
                      for _ in range(boxes)])
 
 
-def resampled(picture, to_net, side):
-    """The picture (bytes) as a net of `side` pixels sees it through the map `to_net`, [side, side, 3] in 0 … 1."""
-    source = picture / 255
-    if to_net.scale < 1:
-        source = host.gaussian(source, 0.4 / to_net.scale)
-    points = to_net.inverse().apply(host.grid(side, side))
-    return host.Sampler(points, *picture.shape[:2]).read(source).clip(0, 1).reshape(side, side, 3)
+class View:
+    """How a net of `side` pixels sees pictures of one shape [height, width, …] through the map `to_net`."""
+
+    def __init__(self, to_net, side, shape):
+        self.to_net, self.side = to_net, side
+        points = to_net.inverse().apply(host.grid(side, side))
+        height, width = shape[:2]
+        margin = 4 + 2 / to_net.scale
+        left, top = np.clip(np.floor(points.min(0) - margin).astype(int), 0, [width - 1, height - 1])
+        right, bottom = np.clip(np.ceil(points.max(0) + margin).astype(int), 1, [width, height])
+        self.box = slice(top, bottom), slice(left, right)
+        self.pixels = (bottom - top) * (right - left)
+        self.sampler = host.Sampler(points - [left, top], bottom - top, right - left)
+
+    def read(self, picture):
+        """The picture (bytes) for the net, [1, 3, side, side] in 0 … 1."""
+        source = picture[self.box].astype(np.float32) / 255
+        if self.to_net.scale < 1:
+            source = host.gaussian(source, 0.4 / self.to_net.scale)
+        return self.sampler.read(source).clip(0, 1).T.reshape(1, 3, self.side, self.side)
 
 
 class Region:
@@ -62,7 +75,7 @@ class FaceNets:
         height, width = picture.shape[:2]
         scale = DETECT_SIDE / max(height, width)
         to_net = host.Affine(np.eye(2) * scale, (DETECT_SIDE - np.array([width, height]) * scale) / 2)
-        image = resampled(picture, to_net, DETECT_SIDE).transpose(2, 0, 1)[None] * 2 - 1
+        image = View(to_net, DETECT_SIDE, picture.shape).read(picture) * 2 - 1
         outputs = self.detector.run(None, {self.detector.get_inputs()[0].name: image.astype(np.float32)})
         boxes, scores = sorted(outputs, key=lambda output: -output.shape[-1])
         best = int(scores[0, :, 0].argmax())
@@ -72,14 +85,17 @@ class FaceNets:
         side = 1.5 * values[1].max() * max(height, width)
         return Region(points[0], side, float(np.arctan2(across[1], across[0]))), 1 / (1 + np.exp(-scores[0, best, 0]))
 
+    def look(self, view, picture):
+        """Points [468, 3], in pixels of the picture, of the face in a view."""
+        image = view.read(picture).astype(np.float32)
+        outputs = self.net.run(None, {self.net.get_inputs()[0].name: image})
+        raw = max(outputs, key=lambda output: output.size).reshape(468, 3).astype(np.float64)
+        return np.column_stack([view.to_net.inverse().apply(raw[:, :2]), raw[:, 2] / view.to_net.scale])
+
     def landmarks(self, picture, region, passes=2):
-        """Points [468, 3] in pixels of the picture; each pass looks around what the one before found."""
+        """Points as `look`; each pass looks around what the one before found."""
         for _ in range(passes):
-            to_net = region.map()
-            image = resampled(picture, to_net, LANDMARK_SIDE).transpose(2, 0, 1)[None]
-            outputs = self.net.run(None, {self.net.get_inputs()[0].name: image.astype(np.float32)})
-            raw = max(outputs, key=lambda output: output.size).reshape(468, 3).astype(np.float64)
-            points = np.column_stack([to_net.inverse().apply(raw[:, :2]), raw[:, 2] / to_net.scale])
+            points = self.look(View(region.map(), LANDMARK_SIDE, picture.shape), picture)
             region = Region.around(points)
         return points
 

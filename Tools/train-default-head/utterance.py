@@ -6,6 +6,10 @@ import numpy as np
 
 RATE = 16_000
 
+# Seconds by which each source's phone times are late, measured by measure_offset.py.
+OFFSETS = {"espeak": .028, "kokoro": .063, "piper": .006,
+           "flite-awb": .009, "flite-kal16": .006, "flite-rms": .011, "flite-slt": .006}
+
 
 def save(path, samples, phones):
     """Writes float samples (-1 … 1) and phones [(IPA symbol, start s, end s)] to `path` (.npz)."""
@@ -47,3 +51,14 @@ def join_marks(symbols, ends, blanks=""):
             phones.append([symbol, start if held is None else held, end])
             held = None
     return [tuple(phone) for phone in phones]
+
+
+def source(path):
+    return os.path.basename(path).split("_")[0]
+
+
+def labelled(path):
+    """(samples, phones on the clock of the sound) of an utterance on disk."""
+    samples, phones = load(path)
+    late = OFFSETS.get(source(path), 0)
+    return samples, [(symbol, max(start - late, 0), max(end - late, 0)) for symbol, start, end in phones]
