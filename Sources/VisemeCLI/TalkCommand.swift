@@ -35,8 +35,8 @@ struct TalkCommand: ParsableCommand {
   var fps: FrameRate?
   @Option(help: "JPEG quality, 1 to 100.")
   var quality = 90
-  @Option(help: "How finely colour is stored: 420, 422 or 444.")
-  var chroma = "420"
+  @Option(help: "How finely colour is stored.")
+  var chroma = ChromaOption.c420
   @Option(help: "Threads; the frames do not depend on it.")
   var threads = 1
   @Option(help: "Seeds blinks and head movement; the same seed gives the same frames.")
@@ -66,9 +66,6 @@ struct TalkCommand: ParsableCommand {
     if let duration, !(duration > 0 && duration.isFinite) {
       throw ValidationError("--duration is a number of seconds above 0")
     }
-    guard JPEGEncoder.Chroma(rawValue: chroma) != nil else {
-      throw ValidationError("--chroma is 420, 422 or 444, not \(chroma)")
-    }
     guard video == nil || VideoFile.isAvailable else {
       throw ValidationError("--video needs ffmpeg, which is not installed (apt install ffmpeg)")
     }
@@ -87,6 +84,21 @@ struct TalkCommand: ParsableCommand {
     } catch let error as MediaError {
       printError("\(error)")
       throw ExitCode(1)
+    }
+  }
+}
+
+/// How finely colour is stored, by the names people use.
+enum ChromaOption: String, CaseIterable, ExpressibleByArgument {
+  case c420 = "420"
+  case c422 = "422"
+  case c444 = "444"
+
+  var chroma: JPEGEncoder.Chroma {
+    switch self {
+    case .c420: .c420
+    case .c422: .c422
+    case .c444: .c444
     }
   }
 }

@@ -12,7 +12,7 @@ struct TalkRun {
     Interruption.watch()
     let job = try TalkJob(request)
     let encoder = try JPEGEncoder(
-      width: job.width, height: job.height, quality: options.quality, chroma: JPEGEncoder.Chroma(rawValue: options.chroma)!)
+      width: job.width, height: job.height, quality: options.quality, chroma: options.chroma.chroma)
     var sinks: [any FrameSink] = []
     var directory: FrameDirectory?
     if options.output == "-" {
