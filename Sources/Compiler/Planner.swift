@@ -24,6 +24,7 @@ struct Planner {
     graph = specialization.graph
     graph.removeDeadNodes()
     try requireShapes()
+    if !program.options.isReference { ElementwiseFusion.run(on: &graph) }
     layouts = LayoutAssignment.run(on: &graph)
     return try build(try kernels())
   }

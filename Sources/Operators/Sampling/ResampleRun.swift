@@ -15,7 +15,7 @@ struct ResampleRun: @unchecked Sendable {
   private var retained: [TensorBuffer] = []
   private var plan = ScratchPlan()
     /// For types other than float32: elements are gathered one by one.
-  private var gather: Gather?
+  private var gather: ResampleGather?
   private var edges: Edges?
   private let copies: Bool
   private let byteCount: Int
@@ -34,7 +34,7 @@ struct ResampleRun: @unchecked Sendable {
       guard isNearest, x.dataType.elementByteCount != nil, tables.allSatisfy({ $0.table.isOutside == nil }) else {
         throw context.unsupported("Resize of \(x.dataType) is implemented for mode nearest only")
       }
-      gather = Gather(x, y, tables)
+      gather = ResampleGather(x, y, tables)
     } else if copies {
     } else if isImage || isSequence {
       passes = [Pass(shape: imagePass(x, y, tables), source: nil, target: nil)]
@@ -144,7 +144,7 @@ extension ResampleTable {
 }
 
 /// Copies elements of any type one by one.
-private struct Gather: @unchecked Sendable {
+private struct ResampleGather: @unchecked Sendable {
   private let width: Int
   private let shape: [Int]
   private let to: [Int]
