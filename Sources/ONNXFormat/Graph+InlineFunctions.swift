@@ -85,23 +85,16 @@ private struct Inliner {
 /// The graph that calls are expanded into, and the names its values have.
 private struct InliningTarget {
   var graph: Graph
-  private var names: Set<String>
+  private var names: UniqueNames
 
   init(_ graph: Graph) {
     self.graph = graph
     self.graph.nodes = []
-    names = Set(graph.values.map(\.name))
+    names = UniqueNames(taken: graph.values.map(\.name))
   }
 
   mutating func addValue(like value: Value, prefix: String) -> ValueID {
-    let wanted = "\(prefix)/\(value.name)"
-    var name = wanted
-    var attempt = 1
-    while !names.insert(name).inserted {
-      name = "\(wanted)#\(attempt)"
-      attempt += 1
-    }
-    return graph.addValue(name, type: value.type)
+    graph.addValue(names.claim("\(prefix)/\(value.name)"), type: value.type)
   }
 }
 

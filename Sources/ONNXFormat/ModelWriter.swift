@@ -250,7 +250,7 @@ final class ModelWriter {
 private final class NameScope {
   private let parent: NameScope?
   private var names: [String] = []
-  private var taken: Set<String> = []
+  private var taken = UniqueNames()
   private var byOriginal: [String: String] = [:]
 
   init(_ graph: Graph, parent: NameScope?) {
@@ -262,8 +262,8 @@ private final class NameScope {
       if let outerName = captured[ValueID(index: index)] {
         name = parent?.byOriginal[outerName] ?? outerName
       } else {
-        name = unused(value.name.isEmpty ? "value_\(index)" : value.name)
-        taken.insert(name)
+        let wanted = value.name.isEmpty ? "value_\(index)" : value.name
+        name = taken.claim(wanted) { parent?.isTaken($0) ?? false }
       }
       names.append(name)
       if byOriginal[value.name] == nil { byOriginal[value.name] = name }
@@ -271,16 +271,6 @@ private final class NameScope {
   }
 
   subscript(id: ValueID) -> String { names[id.index] }
-
-  private func unused(_ wanted: String) -> String {
-    var name = wanted
-    var attempt = 1
-    while isTaken(name) {
-      name = "\(wanted)#\(attempt)"
-      attempt += 1
-    }
-    return name
-  }
 
   private func isTaken(_ name: String) -> Bool { taken.contains(name) || (parent?.isTaken(name) ?? false) }
 }
