@@ -41,7 +41,7 @@ let package = Package(
     .testTarget(name: "GraphIRTests", dependencies: ["GraphIR"]),
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
     .testTarget(name: "CompilerTests", dependencies: ["Compiler"]),
-    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat", "COnnx"]),
+    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat", "COnnx"], exclude: ["Fixtures"]),
     .testTarget(name: "VisemeTests", dependencies: ["Viseme"]),
     .testTarget(name: "MediaTests", dependencies: ["Media"]),
     .testTarget(name: "HeadTests", dependencies: ["Head"]),
