@@ -34,9 +34,9 @@ class Talk:
         self.manifest = json.loads((head / "head.json").read_text(encoding="utf8"))
         self.fps = fps or self.manifest["fps"]
         self.samples = host.read_speech(str(speech or head / self.manifest["speech"]))
+        if duration is not None:                    # what comes later is not heard, not even by the level
+            self.samples = self.samples[:round(duration * host.SAMPLE_RATE)]
         self.count = max(1, math.ceil(len(self.samples) * self.fps / host.SAMPLE_RATE))
-        if duration is not None:
-            self.count = max(1, min(self.count, math.ceil(duration * self.fps)))
         own = self.manifest.get("portrait", {})
         picture = portrait or head / own["image"]
         points = landmarks or picture.parent / f"{picture.stem}.landmarks.json"
@@ -135,7 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--speech", type=Path, metavar="FILE", help="default: the head's own")
     parser.add_argument("--fps", type=float, help="default: the head's own")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--duration", type=float, metavar="SECONDS", help="stop after this much")
+    parser.add_argument("--duration", type=float, metavar="SECONDS", help="of speech to use at most")
     parser.add_argument("--quality", type=int, default=90, help="of the JPEG files (default: 90)")
     parser.add_argument("--fast", action="store_true", help="OpenCV instead of NumPy (needs opencv-python-headless)")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
