@@ -21,7 +21,7 @@ VZ_SIMD_INLINE vi sample_axis(vf g, float size, int padding, bool align_corners,
   if (padding == VZ_GRIDSAMPLE_REFLECTION) p = reflect(p, size, align_corners);
   vf low = vf_set(padding == VZ_GRIDSAMPLE_ZEROS ? -2 : 0);
   vf high = vf_set(padding == VZ_GRIDSAMPLE_ZEROS ? size + 1 : size - 1);
-  p = vf_min(vf_max(p, low), high);
+  p = vf_min(vf_select(vf_lt(low, p), p, low), high); /* NaN goes low */
   vf below = vf_floor(p), zero = vf_zero(), one = vf_set(1);
   vf second = vf_sub(p, below), first = vf_sub(one, second);
   vf at = vf_min(vf_max(below, zero), vf_set(size - 2));
