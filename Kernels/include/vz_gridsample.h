@@ -37,7 +37,8 @@ typedef struct vz_gridsample_shape {
  *
  * gx = -1 and 1 are the centres of the first and last column if align_corners, else their outer borders; so gy for rows
  * and gz for slices. All strides in elements; a batch stride of 0 shares x or the grid. Any grid value is safe; NaN is
- * taken as -infinity. Fast when x_axis[2] == 1 (planes) or x_channel == 1 (channels last) and the mode is linear. */
+ * taken as -infinity. A neighbour of weight 0 may still be multiplied, so an infinity in x can spread NaN. Fast when
+ * x_axis[2] == 1 (planes) or x_channel == 1 (channels last) and the mode is linear. */
 void vz_gridsample2d_f32(const vz_exec *exec, const vz_gridsample_shape *shape, const float *x, const float *grid,
                          float *y);
 void vz_gridsample3d_f32(const vz_exec *exec, const vz_gridsample_shape *shape, const float *x, const float *grid,
