@@ -34,7 +34,7 @@ let package = Package(
     .target(name: "Head", dependencies: ["Viseme", "Media", "CKernels"]),
     .executableTarget(
       name: "VisemeCLI",
-      dependencies: ["Head", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: ["Head", "Media", "Viseme", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
     .executableTarget(name: "KernelCheck", dependencies: ["CKernels"], path: "Tests/KernelCheck"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),

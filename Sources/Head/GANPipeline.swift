@@ -83,6 +83,8 @@ final class GANPipeline: FramePipeline {
     return boxes
   }
 
+  var invocations: [(name: String, invocation: Invocation)] { [("generator", generator)] }
+
   func next() throws(HeadError) -> UnsafeBufferPointer<UInt8>? {
     guard try exists(index) else { return nil }
     if index >= batchStart + batchCount { try generate() }

@@ -9,7 +9,7 @@ final class SpeechTracks {
   private let mel: MelStream
   private let tracks: AudioManifest.Tracks
   private let smooth: [Double]
-  private let invocation: Invocation
+  let invocation: Invocation
   private let melInput: UnsafeMutableBufferPointer<Float>
   private let blockOutput: UnsafeBufferPointer<Float>
   private let samples: UnsafeMutableBufferPointer<Float>

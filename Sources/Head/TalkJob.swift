@@ -116,6 +116,9 @@ public final class TalkJob {
     return (path, Portrait(image: image, landmarks: landmarks))
   }
 
+  /// The networks that run while frames are made, by name; for profiles.
+  public var invocations: [(name: String, invocation: Invocation)] { pipeline.invocations }
+
   public var width: Int { pipeline.width }
   public var height: Int { pipeline.height }
 

@@ -84,6 +84,8 @@ final class WarpPipeline: FramePipeline {
     }
   }
 
+  var invocations: [(name: String, invocation: Invocation)] { [("render", render), ("audio", tracks.invocation)] }
+
   func next() throws(HeadError) -> UnsafeBufferPointer<UInt8>? {
     try tracks.read(toSample: clock.samplesNeeded(for: index))
     guard index == 0 || index < clock.frameCount(of: tracks.sampleCount) else { return nil }

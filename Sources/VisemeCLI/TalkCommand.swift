@@ -51,6 +51,8 @@ struct TalkCommand: ParsableCommand {
   var video: String?
   @Flag(help: "Run the networks by their scalar references: slow, for comparison.")
   var reference = false
+  @Flag(help: "Print how long each step of the networks takes.")
+  var profile = false
   @Flag(help: "Print the summary as JSON.")
   var json = false
   @Flag(help: "Print nothing but errors.")

@@ -1,5 +1,6 @@
 import Head
 import Media
+import Viseme
 
 /// One run of `viseme talk`: opens, draws, encodes, writes, and says how it went.
 struct TalkRun {
@@ -32,6 +33,9 @@ struct TalkRun {
         frameCount: job.expectedFrameCount ?? 1, frameWidth: job.width, frameHeight: job.height)
     }
 
+    let profiles = options.profile ? job.invocations.map { ($0.name, StepProfile($0.invocation.plan)) } : []
+    for (profile, entry) in zip(profiles, job.invocations) { entry.invocation.observer = profile.1 }
+
     var progress = ProgressLine(isShown: !options.quiet && !options.json, total: job.expectedFrameCount)
     var firstFrame: Double?
     var count = 0
@@ -54,6 +58,7 @@ struct TalkRun {
     if let directory, let stale = try? directory.staleFrames(), !stale.isEmpty, !options.quiet {
       printError("note: \(directory.path) also holds \(stale.count) frames of an earlier, longer run, from \(stale[0]) on")
     }
+    for (name, profile) in profiles { printError("\(name)\n\(profile.table())") }
     let summary = TalkSummary(
       job: job, options: options, frames: count, seconds: watch.seconds, firstFrameSeconds: firstFrame ?? watch.seconds)
     if options.json {

@@ -90,7 +90,7 @@ public struct Gemm: ActivationFusing, BiasFusing {
       var ending = vz_epilogue()
       ending.act = action.value
       summand.apply(to: &ending, operands, memory)
-      let matrix = b.matrix(0, of: operands.input(1), memory.map { $0 + packed })
+      let matrix = b.matrix(0, of: b.constant == nil ? operands.input(1) : nil, memory.map { $0 + packed })
       vz_gemm_f32(exec, m, n, k, source, k, matrix, &ending, operands.output(0), n)
     }
   }

@@ -221,7 +221,8 @@ private struct ProductJob: @unchecked Sendable {
   private struct Call {
     var job: ProductJob
     var a: UnsafePointer<Float>
-    var b: UnsafePointer<Float>
+    /// Nil when the right-hand side was packed at preparation.
+    var b: UnsafePointer<Float>?
     var residual: UnsafePointer<Float>?
     var y: UnsafeMutablePointer<Float>
     var exec: vz_exec
@@ -229,7 +230,7 @@ private struct ProductJob: @unchecked Sendable {
 
   private func call(_ operands: Operands) -> Call {
     Call(
-      job: self, a: operands.input(0), b: operands.input(1), residual: residualInput.map { operands.input($0) },
+      job: self, a: operands.input(0), b: b.constant == nil ? operands.input(1) : nil, residual: residualInput.map { operands.input($0) },
       y: operands.output(0), exec: operands.exec.pointee)
   }
 

@@ -56,9 +56,9 @@ struct PackedMatrix: @unchecked Sendable {
   var scratchByteCount: Int { constant == nil ? byteCount : 0 }
 
   /// Matrix `index` packed, in `scratch` if the operand is not constant.
-  func matrix(_ index: Int, of operand: UnsafePointer<Float>, _ scratch: UnsafeMutableRawPointer?) -> UnsafeRawPointer {
+  func matrix(_ index: Int, of operand: UnsafePointer<Float>?, _ scratch: UnsafeMutableRawPointer?) -> UnsafeRawPointer {
     if let constant { return UnsafeRawPointer(constant.base + index * byteCount) }
-    vz_gemm_pack_b_f32(kernels, k, n, operand + index * matrixStride, rowStride, columnStride, scratch)
+    vz_gemm_pack_b_f32(kernels, k, n, operand! + index * matrixStride, rowStride, columnStride, scratch)
     return UnsafeRawPointer(scratch!)
   }
 }
