@@ -39,7 +39,8 @@ def main():
     options = parser.parse_args()
     os.makedirs(options.out, exist_ok=True)
     with open(options.transcription, encoding="utf8") as lines:
-        entries = [re.match(r"(?:<s>)?(.*?)(?:</s>)?\s*\((.*)\)", line.strip()).groups() for line in lines if line.strip()]
+        pattern = re.compile(r"(?:<s>)?(.*?)(?:</s>)?\s*\((.*)\)")
+        entries = [pattern.match(line.strip()).groups() for line in lines if line.strip()]
     for words, name in entries:
         samples, _ = soundfile.read(f"{options.folder}/{name}.wav", dtype="int16")
         try:

@@ -20,6 +20,7 @@ import wave
 import numpy as np
 from scipy.sparse import csr_matrix
 
+import eval_audio
 import host
 import landmarks
 import utterance
@@ -28,6 +29,7 @@ import visemes
 CLOSED = .008               # opening, in heights of the face, under which lips count as closed
 SLACK = .03                 # seconds around a bilabial in which its closure may be seen
 LAGS = range(-3, 4)         # frames
+TEACHER_LEAD = .03          # seconds: lips lead the sound a little; a head's own `lead` also makes up for its net
 
 
 class Matrix:
@@ -61,11 +63,9 @@ class Ruler:
 def teacher_controls(head, samples, phones, seed):
     """Control rows as `Head.controls`, with the labels in the place of what the net heard."""
     hop, fps = head.audio["hop"], head.manifest["fps"]
-    outputs = -(-(1 + len(samples) // 200) // hop)
-    columns = np.arange(hop * outputs) / host.MEL_RATE
-    tracks = visemes.tracks(phones, columns, samples).reshape(outputs, hop, -1).mean(1)
     frames = max(1, int(np.ceil(len(samples) * fps / host.SAMPLE_RATE)))
-    return host.controls(tracks, frames, fps, seed, head.warp, hop)
+    warp = {**head.warp, "lead": TEACHER_LEAD}
+    return host.controls(eval_audio.labels(samples, phones, hop), frames, fps, seed, warp, hop)
 
 
 def frames_on_disk(folder):

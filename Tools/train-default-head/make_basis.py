@@ -66,7 +66,8 @@ def draw(assets, path):
     _, index, weights = seen(head, to_pixels(head, neutral, vertices).astype(np.float32))
     skin, other = np.array([205, 160, 135]), np.array([40, 25, 20])
     colours = {"body": skin, "helper-l-eye": [235] * 3, "helper-r-eye": [235] * 3,
-               "helper-upper-teeth": [235, 230, 215], "helper-lower-teeth": [225, 220, 205], "helper-tongue": [170, 80, 80]}
+               "helper-upper-teeth": [235, 230, 215], "helper-lower-teeth": [225, 220, 205],
+               "helper-tongue": [170, 80, 80]}
     colour = np.array([colours.get(part, other) for part in head.parts], np.float32)[index]
     lips = np.asarray(Image.open(f"{assets}/mpfb2/textures/mpfb_lips.jpg").convert("L")) / 255
     u, v = (head.texture[head.texture_faces[index]] * weights[..., None]).sum(2).transpose(2, 0, 1)
@@ -121,8 +122,8 @@ def measure(assets, points, out):
         moved = neutral + sum(amount * head.unit(name) for name, amount in parts.items())
         motion.append(at_landmarks(to_pixels(head, neutral, moved) - rest))
         shade.append(np.clip(at_landmarks(brightness(head, moved, SHADE_LIGHT) / light - 1), -SHADE_LIMIT, SHADE_LIMIT))
-    np.savez_compressed(out, neutral=at_landmarks(rest).astype(np.float32), motion=np.stack(motion, 1).astype(np.float32),
-                        shade=np.stack(shade, 1).astype(np.float32))
+    arrays = {"neutral": at_landmarks(rest), "motion": np.stack(motion, 1), "shade": np.stack(shade, 1)}
+    np.savez_compressed(out, **{name: array.astype(np.float32) for name, array in arrays.items()})
     print(f"nearest vertex: {distance.min(1).mean():.2f} pixels on average, {distance.min(1).max():.1f} at most")
 
 

@@ -16,7 +16,8 @@ from graph import Graph
 
 CROP = 256
 GRID = 96
-UNITS = ["jaw", "funnel", "pucker", "stretch", "tuck", "upper", "lower", "press", "gap", "blink", "brow", "yaw", "pitch"]
+UNITS = ["jaw", "funnel", "pucker", "stretch", "tuck", "upper", "lower", "press",
+         "gap", "blink", "brow", "yaw", "pitch"]
 FROM_BASIS = 8                                  # of them: the first eight are measured on a 3D face
 CONTROL = ["jaw", "close", "funnel", "pucker", "stretch", "tuck", "upper", "lower", "tongue",
            "blink", "brow", "yaw", "pitch"]
@@ -52,7 +53,8 @@ def node_positions():
 
 def head_axes(points):
     """Columns: right, down, forward of a head, and its width; of landmarks as a NumPy array."""
-    across, down = points[facemesh.SIDES[1]] - points[facemesh.SIDES[0]], points[facemesh.CHIN] - points[facemesh.FOREHEAD]
+    across = points[facemesh.SIDES[1]] - points[facemesh.SIDES[0]]
+    down = points[facemesh.CHIN] - points[facemesh.FOREHEAD]
     width = np.linalg.norm(across)
     right = across / width
     down = down - (down @ right) * right

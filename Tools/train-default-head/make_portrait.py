@@ -227,8 +227,9 @@ class Painter:
             fibres = sum(np.sin(angle * n + phase) for n, phase in
                          zip((23, 37, 51, 68), self.random.uniform(0, 6.28, 4)))[..., None].reshape(*away.shape)
             ring = np.clip((away - .02) / .04, 0, 1)
-            iris = linear(IRIS) * (1.5 - .7 * ring + .16 * fibres * ring) * (1 - .75 * np.clip((away - .05) / .012, 0, 1))
-            iris = iris + linear(IRIS) * 1.6 * np.clip((y - centre[1])[..., None] / decimetre / .06, 0, 1) * (1 - ring * .4)
+            dark_rim = 1 - .75 * np.clip((away - .05) / .012, 0, 1)
+            below_pupil = np.clip((y - centre[1])[..., None] / decimetre / .06, 0, 1)
+            iris = linear(IRIS) * ((1.5 - .7 * ring + .16 * fibres * ring) * dark_rim + 1.6 * below_pupil * (1 - ring * .4))
             colour = white + (iris - white) * np.clip((.0605 - away) * 130, 0, 1)
             colour = colour + (.004 - colour) * np.clip((.0235 - away) * 200, 0, 1)
             shade = (.55 + .45 * occlusion[..., None] ** 1.6) * (.62 + .38 * light / 1.6)
@@ -315,10 +316,12 @@ class Painter:
         tone = self.random.normal(1, .22, len(points)) * (.7 + .6 * clumped)
         strength = (.25 + 1.1 * facing * diffuse + .25 * rim) * (.30 + .70 * inner)
         shine = (glint**30 + .30 * glint**7) * facing * (.3 + .7 * inner)
-        colour = linear(HAIR) * (strength * tone[:, None])[..., None] + linear(HAIR_SHINE) * (.75 * shine * tone[:, None])[..., None]
+        colour = linear(HAIR) * strength[..., None] + linear(HAIR_SHINE) * (.75 * shine)[..., None]
+        colour *= tone[:, None, None]
 
         pixels = self.project(points)
-        hidden = self.depth[np.clip(pixels[..., 1].astype(int), 0, FULL - 1), np.clip(pixels[..., 0].astype(int), 0, FULL - 1)]
+        column, row = np.clip(pixels[..., :2].astype(int), 0, FULL - 1).transpose(2, 0, 1)
+        hidden = self.depth[row, column]
         drawn = points[..., 2] > hidden - .07
         cover = np.zeros((FULL, FULL), np.uint8)
         layer = (np.clip(self.picture, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)
@@ -350,7 +353,8 @@ class Painter:
 
         def hair(path, strength, width=1):
             one = np.zeros((FULL, FULL), np.uint8)
-            cv2.polylines(one, [np.round(path * 16).astype(np.int32)], False, int(255 * strength), width, cv2.LINE_AA, 4)
+            fixed = np.round(path * 16).astype(np.int32)
+            cv2.polylines(one, [fixed], False, int(255 * strength), width, cv2.LINE_AA, 4)
             low, high = np.clip(path.min(0).astype(int) - 3, 0, FULL), np.clip(path.max(0).astype(int) + 4, 0, FULL)
             box = slice(low[1], high[1]), slice(low[0], high[0])
             hairs[box] = 1 - (1 - hairs[box]) * (1 - one[box] / 255)
@@ -361,7 +365,7 @@ class Painter:
             return row[index] + (row[index + 1] - row[index]) * (at - index)[:, None]
 
         random, middle = self.random, points[168]
-        for upper, lower in (([70, 63, 105, 66, 107], [46, 53, 52, 65, 55]), ([300, 293, 334, 296, 336], [276, 283, 282, 295, 285])):
+        for upper, lower in facemesh.BROW_EDGES:
             top, bottom = points[upper], points[lower]
             for u, v in zip(random.random(560), random.random(560)):
                 inset = .06 + .6 * abs(u - .45) ** 2
@@ -381,8 +385,8 @@ class Painter:
                     out = (root - points[[upper[3]]][0])[0] / (np.ptp(edge[:, 0]) + 1)
                     reach = SCALE * length * random.uniform(.7, 1.1) * (.55 + .45 * np.sin(np.pi * np.clip(u, .1, .9)))
                     t = np.linspace(0, 1, 6)[:, None]
-                    hair(root + np.array([out * 1.1, .0]) * reach * t + np.array([0, rise]) * reach * (t * .25 + t**2 * .5),
-                         strength)
+                    sideways, upwards = out * 1.1 * t, rise * (t * .25 + t**2 * .5)
+                    hair(root + np.hstack([sideways, upwards]) * reach, strength)
                 if rise < 0:
                     hair(along(edge, np.linspace(.02, .98, 30)), .75, SCALE)
         hairs = blur(hairs, .28 * SCALE)[..., None]
