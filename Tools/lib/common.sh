@@ -13,9 +13,9 @@ TOOLS=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 ROOT=$(dirname "$TOOLS")
 PROGRAM=Tools/$(basename "$0")
 
-# What the package links with, and what the Swift compiler needs of the system to link at all.
+# What the package links with or opens at run time (OpenBLAS), and what the Swift compiler needs of the system to link.
 BUILD_PACKAGES=(g++ libc6-dev git ca-certificates
-  libjpeg-dev libpng-dev libsndfile1-dev libsamplerate0-dev libprotobuf-c-dev libopenblas-dev)
+  libjpeg-dev libpng-dev libsndfile1-dev libsamplerate0-dev libprotobuf-c-dev libopenblas0)
 
 # All messages go to standard error, so that standard output carries results only.
 say() { printf '%s\n' "$*" >&2; }
