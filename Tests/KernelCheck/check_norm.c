@@ -60,7 +60,7 @@ CHECK_DRIVER(layernorm) {
       check_near_f64(env, 1, y + r * cols + c, &want, absolute, 2e-6);
     }
     if (rms) continue;
-    check_near_f64(env, 1, mean + r, &middle, 1e-7, 1e-7);
+    check_near_f64(env, 1, mean + r, &middle, 4e-7, 1e-7); /* values spread over 2 */
     check_near_f64(env, 1, inverse + r, &factor, 0, 2e-6);
   }
 }
