@@ -13,7 +13,8 @@ func foreignKind(of bytes: UnsafeRawBufferPointer) -> String? {
   if head.count > 8, head[8] == UInt8(ascii: "{"), head[4..<8].allSatisfy({ $0 == 0 }) { return "a safetensors file" }
   // The cut may have gone through a character.
   let text = String(decoding: head, as: UTF8.self).lowercased()
-  guard !head.isEmpty, head.allSatisfy(isText), !text.dropLast(3).unicodeScalars.contains("\u{fffd}") else { return nil }
+  let isUnicode = !text.dropLast(3).unicodeScalars.contains("\u{fffd}")
+  guard !head.isEmpty, isUnicode, head.allSatisfy(isText) else { return nil }
   if text.contains("<!doctype html") || text.contains("<html") { return "a web page" }
   if text.first(where: { !$0.isWhitespace }) == "{" { return "a JSON file" }
   return "a text file"

@@ -84,7 +84,8 @@ private func domainTitle(_ domain: String) -> String { domain.isEmpty ? "ai.onnx
 func oneLine(_ text: String, limit: Int = 600) -> String {
   var line = ""
   for scalar in text.unicodeScalars.prefix(limit) {
-    let isControl = scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value)
+    let isControl =
+      scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) || (0x2028...0x2029).contains(scalar.value)
     if isControl { line += "\\u{" + String(scalar.value, radix: 16) + "}" } else { line.unicodeScalars.append(scalar) }
   }
   return text.unicodeScalars.count > limit ? line + "…" : line

@@ -119,7 +119,9 @@ private struct Scanner {
         keep(start..<reader.offset)
       case .message(let child, let isRepeated):
         guard type == .lengthDelimited else { throw mistyped(field, start) }
-        guard isRepeated || seen & (1 << field) == 0 else { throw WireFault(at: start, "field \(field) is given twice") }
+        guard isRepeated || seen & (1 << field) == 0 else {
+          throw WireFault(at: start, "field \(field) is given twice")
+        }
         seen |= 1 << field
         try copyChild(child, tagByteField: field, content, nesting: nesting)
       }

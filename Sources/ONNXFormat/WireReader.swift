@@ -57,7 +57,9 @@ struct WireReader {
     let start = offset
     let tag = try varint()
     guard tag <= UInt64(UInt32.max), tag >> 3 != 0 else { throw WireFault(at: start, "a field number is out of range") }
-    guard let type = WireType(rawValue: UInt8(tag & 7)) else { throw WireFault(at: start, "a field is of no known kind") }
+    guard let type = WireType(rawValue: UInt8(tag & 7)) else {
+      throw WireFault(at: start, "a field is of no known kind")
+    }
     return (Int(tag >> 3), type)
   }
 

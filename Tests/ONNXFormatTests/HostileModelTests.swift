@@ -88,14 +88,15 @@ import Testing
 
   @Test func missingDataIsRefusedWithoutAllocating() {
     // 8 GB of float are declared and nothing is there.
-    for rest in [[], Wire.data(9, [UInt8](repeating: 0, count: 1000)), Wire.data(4, [UInt8](repeating: 0, count: 1000))] {
+    let kilobyte = [UInt8](repeating: 0, count: 1000)
+    for rest in [[], Wire.data(9, kilobyte), Wire.data(4, kilobyte)] {
       let graph = Wire.tensor(5, name: "w", dims: [1 << 31], rest)
       guard case .invalidTensor? = problem(loading: Wire.model(graph: graph)) else {
         Issue.record("a tensor without its data was read")
         return
       }
     }
-    let integers = Wire.tensor(5, name: "w", type: 7, dims: [1 << 30], Wire.data(7, [UInt8](repeating: 0, count: 1000)))
+    let integers = Wire.tensor(5, name: "w", type: 7, dims: [1 << 30], Wire.data(7, kilobyte))
     guard case .invalidTensor? = problem(loading: Wire.model(graph: integers)) else {
       Issue.record("a tensor without its data was read")
       return
