@@ -9,7 +9,7 @@ public struct NarrowFloat: Hashable, Sendable {
     case nan
     /// Negative zero's code is NaN; there is no infinity.
     case nanAtNegativeZero
-    /// Every code is a number.
+    /// Every code is a number; NaN becomes negative zero.
     case none
   }
 
@@ -73,7 +73,7 @@ public struct NarrowFloat: Hashable, Sendable {
     case .infinityAndNaN: UInt16(((1 << exponentBits) - 1) << mantissaBits) | UInt16(1 << (mantissaBits - 1)) | sign
     case .nan: signBit - 1 | sign
     case .nanAtNegativeZero: signBit
-    case .none: UInt16(greatestCode)
+    case .none: signBit
     }
   }
 

@@ -381,4 +381,20 @@ import Testing
     OperatorRunner("Dropout", version: 13).expectRefusal(
       [x, Tensor(scalar: 0.5 as Float), Tensor(scalar: true)], constants: [1, 2], as: .unsupported)
   }
+
+  @Test func middlesAndChosenSlices() {
+    let x = numbered([1, 4, 5])
+    OperatorRunner("CenterCropPad", version: 18, attributes: ["axes": ints([-1, 1])]).expect(
+      [x, int64s([2, 7])], constants: [1],
+      equals: [made([1, 7, 2]) { (1...4).contains($0[1]) ? 5 * ($0[1] - 1) + $0[2] + 1 : 0 }])
+    OperatorRunner("CenterCropPad", version: 18).expectRefusal([x, int64s([2])], constants: [1])
+    let chosen = Tensor([false, true, true, false, true])
+    OperatorRunner("Compress", version: 11, attributes: ["axis": .int(2)]).expect(
+      [x, chosen], constants: [1], equals: [made([1, 4, 3]) { 5 * $0[1] + [1, 2, 4][$0[2]] }])
+    OperatorRunner("Compress", version: 11).expect([x, chosen], constants: [1], equals: [Tensor([1, 2, 4] as [Float])])
+    OperatorRunner("Compress", version: 11, attributes: ["axis": .int(1)]).expectRefusal([x, chosen], constants: [1])
+    OperatorRunner("BitCast", version: 26, attributes: ["to": .int(6)])
+      .expect([Tensor([1, -2] as [Float])], equals: [Tensor([0x3F80_0000, -0x4000_0000] as [Int32])])
+    OperatorRunner("BitCast", version: 26, attributes: ["to": .int(7)]).expectRefusal([x])
+  }
 }

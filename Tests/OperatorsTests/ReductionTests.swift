@@ -168,3 +168,49 @@ import Testing
       [x], equals: [Tensor([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0] as [Float], shape: [3, 4])])
   }
 }
+
+@Suite struct EinsumTests {
+  /// The sum of products, counted out over every combination of labels.
+  private func formula(_ inputs: [(String, Tensor)], _ output: String) -> Expected {
+    var extents: [Character: Int] = [:]
+    for (labels, tensor) in inputs { for (label, extent) in zip(labels, tensor.shape.dims) { extents[label] = extent } }
+    let labels = extents.keys.sorted()
+    let shape = Shape(output.map { extents[$0]! })
+    var sums = [Double](repeating: 0, count: shape.count)
+    let values = inputs.map { $0.1.doubles! }
+    for index in indices(of: Shape(labels.map { extents[$0]! })) {
+      let at = Dictionary(uniqueKeysWithValues: zip(labels, index))
+      let product = inputs.indices.reduce(1.0) { product, k in
+        product * values[k][position(of: inputs[k].0.map { at[$0]! }, in: inputs[k].1.shape)]
+      }
+      sums[position(of: output.map { at[$0]! }, in: shape)] += product
+    }
+    return Expected(shape, sums)
+  }
+
+  private func einsum(_ equation: String) -> OperatorRunner {
+    OperatorRunner("Einsum", version: 12, attributes: ["equation": .string(Array(equation.utf8))])
+  }
+
+  @Test func sumsOfProducts() {
+    var random = RandomSource(seed: 7)
+    let extents: [Character: Int] = ["b": 2, "i": 3, "j": 4, "k": 5, "p": 6]
+    for (terms, output) in [
+      (["ij", "jk"], "ik"), (["bij", "bjk", "bkp"], "bip"), (["i", "j"], "ij"), (["ij"], "ji"), (["ij"], ""), (["ii"], "i"),
+      (["bii"], "b"), (["bij", "bij"], "b"), (["bij", "j"], "bi"), (["ij", "kj"], "ik"),
+    ] {
+      let inputs = terms.map { labels in (labels, random.tensor(Shape(labels.map { extents[$0]! }))) }
+      let equation = terms.joined(separator: ", ") + " -> " + output
+      einsum(equation).expect(
+        inputs.map(\.1), gives: [formula(inputs, output)], relative: 1e-5, absolute: 1e-5, equation)
+    }
+    let (x, y) = (random.tensor([2, 3, 4]), random.tensor([4, 5]))
+    let product = formula([("bij", x), ("jk", y)], "bik")
+    einsum("...ij,jk->...ik").expect([x, y], gives: [product], relative: 1e-5, absolute: 1e-5)
+    einsum("bij,jk").expect([x, y], gives: [product], relative: 1e-5, absolute: 1e-5)
+    einsum("ij,jk").expect([int64s([1, 2], shape: [1, 2]), int64s([3, 4], shape: [2, 1])], equals: [int64s([11], shape: [1, 1])])
+    einsum("ij,jk->iz").expectRefusal([x, y])
+    einsum("ij,jk->ik").expectRefusal([random.tensor([2, 3]), random.tensor([4, 2])])
+    einsum("i.j->i").expectRefusal([x])
+  }
+}

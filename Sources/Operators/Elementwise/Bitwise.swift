@@ -59,22 +59,23 @@ public struct Bitwise: Operator {
         for k in 0..<space.shape[last] {
           let a = ElementAccess.integer(x, offsets[0] + k * xStep, type)
           let b = ElementAccess.integer(y, offsets[second] + k * yStep, type)
-          ElementAccess.store(Self.apply(operation, a, b, bits: type.bitWidth), z, offsets[second + 1] + k * zStep, type)
+          ElementAccess.store(Self.apply(operation, a, b, type), z, offsets[second + 1] + k * zStep, type)
         }
       }
     }
   }
 
-  private static func apply(_ operation: Operation, _ a: Int64, _ b: Int64, bits: Int) -> Int64 {
+  /// Shifts by a negative number, or by the width and more, push every bit out.
+  private static func apply(_ operation: Operation, _ a: Int64, _ b: Int64, _ type: DataType) -> Int64 {
+    let isWithin = b >= 0 && b < Int64(type.bitWidth)
     switch operation {
     case .and: return a & b
     case .or: return a | b
     case .xor: return a ^ b
     case .not: return ~a
-    case .shiftLeft: return (0..<Int64(bits)).contains(b) ? a << b : 0
-    case .shiftRight:
-      guard (0..<Int64(bits)).contains(b) else { return 0 }
-      return Int64(bitPattern: UInt64(bitPattern: a) >> UInt64(b))
+    case .shiftLeft: return isWithin ? a << b : 0
+    case .shiftRight where type == .uint64: return isWithin ? Int64(bitPattern: UInt64(bitPattern: a) >> UInt64(b)) : 0
+    case .shiftRight: return isWithin ? a >> b : a < 0 ? -1 : 0
     }
   }
 }

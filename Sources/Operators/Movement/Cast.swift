@@ -5,8 +5,8 @@ import Tensors
 /// ONNX `Cast` and `CastLike`: the elements as another type.
 ///
 /// Floating-point numbers become integers by truncation, those out of range (where ONNX asks for nothing) the nearest
-/// integer there is, and NaN 0. Integers that do not fit keep their low bits. Numbers that do not fit 8-bit
-/// floating-point types saturate unless the attribute `saturate` is 0.
+/// integer there is, and NaN 0; integers of less than a byte, and integers cast to narrower ones, keep the low bits.
+/// Numbers that do not fit 8-bit floating-point types saturate unless the attribute `saturate` is 0.
 public struct Cast: Operator {
   public static let signatures = [
     Signature("Cast"), Signature("CastLike", versions: 15...Signature.newestOpset),
@@ -70,8 +70,11 @@ public struct Cast: Operator {
     let count = input.layout.elementCount(of: input.shape)
     let (saturates, rounding) = (saturates, rounding)
     let isUnsigned = from == .uint64
+    // Packed elements may leave part of the last byte unused.
+    let unusedByte = to.elementByteCount == nil && count > 0 ? output.byteCount - 1 : nil
     return Kernel(unreadInputs: unread) { operands in
       let (source, target) = (operands.rawInput(0), operands.rawOutput(0))
+      if let unusedByte { target.storeBytes(of: 0, toByteOffset: unusedByte, as: UInt8.self) }
       if from.isFloatingPoint {
         for k in 0..<count {
           let value = ElementAccess.double(source, k, from)

@@ -52,7 +52,8 @@ enum ElementAccess {
     }
   }
 
-  /// Stores a floating-point result. Integers truncate towards zero and saturate; NaN becomes 0.
+  /// Stores a floating-point result. Integers truncate towards zero and saturate, those of less than a byte keep the
+  /// low bits instead; NaN becomes 0.
   @inline(__always)
   static func store(_ value: Double, _ base: UnsafeMutableRawPointer, _ index: Int, _ type: DataType) {
     switch type {
@@ -75,10 +76,8 @@ enum ElementAccess {
     case .uint16: base.storeBytes(of: clamped(value, UInt16.self), toByteOffset: index * 2, as: UInt16.self)
     case .int8: base.storeBytes(of: clamped(value, Int8.self), toByteOffset: index, as: Int8.self)
     case .uint8: base.storeBytes(of: clamped(value, UInt8.self), toByteOffset: index, as: UInt8.self)
-    case .uint4: storeNibble(UInt8(min(max(truncated(value), 0), 15)), base, index)
-    case .int4: storeNibble(UInt8(truncatingIfNeeded: min(max(truncated(value), -8), 7)), base, index)
-    case .uint2: storePair(UInt8(min(max(truncated(value), 0), 3)), base, index)
-    case .int2: storePair(UInt8(truncatingIfNeeded: min(max(truncated(value), -2), 1)), base, index)
+    case .uint4, .int4: storeNibble(UInt8(truncatingIfNeeded: truncated(value)), base, index)
+    case .uint2, .int2: storePair(UInt8(truncatingIfNeeded: truncated(value)), base, index)
     case .string, .complex64, .complex128: break
     }
   }
