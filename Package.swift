@@ -43,7 +43,7 @@ let package = Package(
     .testTarget(name: "CompilerTests", dependencies: ["Compiler"]),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat", "COnnx"], exclude: ["Fixtures"]),
     .testTarget(name: "VisemeTests", dependencies: ["Viseme"]),
-    .testTarget(name: "MediaTests", dependencies: ["Media"]),
+    .testTarget(name: "MediaTests", dependencies: ["Media"], exclude: ["Fixtures", "Golden"]),
     .testTarget(name: "HeadTests", dependencies: ["Head"]),
   ],
   cLanguageStandard: .gnu11

@@ -2,6 +2,7 @@
 #include <png.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static cm_status fail(png_image *image, char *message) {
@@ -28,6 +29,14 @@ cm_status cm_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint3
   return CM_OK;
 }
 
+/* On the stored values, as browsers do, not in linear light. */
+static void compose_over_white(size_t count, const uint8_t *rgba, uint8_t *rgb) {
+  for (size_t i = 0; i < count; i++) {
+    unsigned alpha = rgba[4 * i + 3];
+    for (size_t c = 0; c < 3; c++) rgb[3 * i + c] = (uint8_t)((rgba[4 * i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
+  }
+}
+
 cm_status cm_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb,
                         char *message) {
   png_image image;
@@ -37,10 +46,18 @@ cm_status cm_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint
     snprintf(message, CM_MESSAGE_BYTES, "size changed");
     return CM_CORRUPT;
   }
-  image.format = PNG_FORMAT_RGB;
   image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* without gAMA, 16-bit files are sRGB like any other */
-  png_color white = {255, 255, 255};
-  if (!png_image_finish_read(&image, &white, rgb, 0, NULL) || PNG_IMAGE_FAILED(image)) return fail(&image, message);
+  bool transparent = image.format & PNG_FORMAT_FLAG_ALPHA;
+  image.format = transparent ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB;
+  uint8_t *pixels = transparent ? malloc((size_t)width * height * 4) : rgb;
+  if (!pixels) {
+    png_image_free(&image);
+    return CM_NO_MEMORY;
+  }
+  cm_status status = CM_OK;
+  if (!png_image_finish_read(&image, NULL, pixels, 0, NULL) || PNG_IMAGE_FAILED(image)) status = fail(&image, message);
+  if (transparent && status == CM_OK) compose_over_white((size_t)width * height, pixels, rgb);
+  if (transparent) free(pixels);
   png_image_free(&image);
-  return CM_OK;
+  return status;
 }

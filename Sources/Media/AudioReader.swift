@@ -56,7 +56,7 @@ public final class AudioReader {
   }
 
   private init(
-    _ descriptor: consuming Descriptor, name: String, sampleRate: Int, start: Double, duration: Double?
+    _ descriptor: borrowing Descriptor, name: String, sampleRate: Int, start: Double, duration: Double?
   ) throws(MediaError) {
     func refuse(_ reason: String) -> MediaError { MediaError(path: name, problem: .invalidRequest(reason)) }
     guard Self.sampleRates.contains(sampleRate) else { throw refuse("cannot be read at \(sampleRate) samples a second") }

@@ -103,15 +103,18 @@ extension ImageRGB8 {
   func halved() -> ImageRGB8 {
     let (across, down) = ((width + 1) / 2, (height + 1) / 2)
     var result = ImageRGB8(width: across, height: down)
-    for y in 0..<down {
-      let (top, bottom) = (2 * y * width, min(2 * y + 1, height - 1) * width)
-      for x in 0..<across {
-        let (left, right) = (2 * x, min(2 * x + 1, width - 1))
-        for c in 0..<3 {
-          let sum =
-            Int(pixels[3 * (top + left) + c]) + Int(pixels[3 * (top + right) + c])
-            + Int(pixels[3 * (bottom + left) + c]) + Int(pixels[3 * (bottom + right) + c])
-          result.pixels[3 * (y * across + x) + c] = UInt8((sum + 2) / 4)
+    pixels.withUnsafeBufferPointer { source in
+      result.pixels.withUnsafeMutableBufferPointer { target in
+        for y in 0..<down {
+          let (top, bottom) = (2 * y * width, min(2 * y + 1, height - 1) * width)
+          for x in 0..<across {
+            let (left, right) = (2 * x, min(2 * x + 1, width - 1))
+            for c in 0..<3 {
+              let upper = Int(source[3 * (top + left) + c]) + Int(source[3 * (top + right) + c])
+              let lower = Int(source[3 * (bottom + left) + c]) + Int(source[3 * (bottom + right) + c])
+              target[3 * (y * across + x) + c] = UInt8((upper + lower + 2) / 4)
+            }
+          }
         }
       }
     }

@@ -50,6 +50,12 @@ struct Descriptor: ~Copyable {
     }
   }
 
+  /// Whether this is a regular file without content.
+  var isEmptyFile: Bool {
+    var status = stat()
+    return fstat(raw, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
+  }
+
   /// Everything up to the end of the file, which may lie about its size or grow meanwhile.
   func readAll(path: String, byteLimit: Int) throws(MediaError) -> [UInt8] {
     var status = stat()

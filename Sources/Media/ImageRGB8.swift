@@ -3,7 +3,8 @@ public struct ImageRGB8: Sendable, Hashable {
   public let width, height: Int
   /// [height, width, 3]: rows from the top, without gaps; always `width * height * 3` of them.
   public var pixels: [UInt8] {
-    didSet { precondition(pixels.count == oldValue.count, "a picture keeps its size") }
+    // Without `oldValue`, so that changing one pixel does not copy them all.
+    didSet { precondition(pixels.count == width * height * 3, "a picture keeps its size") }
   }
 
   /// - Precondition: `pixels.count == width * height * 3`, both sides at least 1.

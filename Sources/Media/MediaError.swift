@@ -50,7 +50,7 @@ public struct MediaError: Error, Hashable, Sendable, CustomStringConvertible {
     self.problem = problem
   }
 
-  public var description: String { "\(path): \(problem)" }
+  public var description: String { "\(path.isEmpty ? "(no name)" : path): \(problem)" }
 }
 
 extension MediaError.Problem: CustomStringConvertible {

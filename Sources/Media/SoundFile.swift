@@ -8,18 +8,18 @@ final class SoundFile {
   /// What the file says it holds; nil when it does not, or for a stream.
   let frameCount: Int?
   let isSeekable: Bool
-  private let descriptor: Descriptor
   private let handle: OpaquePointer
   private let interleaved: UnsafeMutableBufferPointer<Float>
 
-  /// Takes over the descriptor.
-  init(_ descriptor: consuming Descriptor, name: String) throws(MediaError) {
+  /// The descriptor may be closed afterwards.
+  init(_ descriptor: borrowing Descriptor, name: String) throws(MediaError) {
+    // libsndfile closes a descriptor that it cannot read, whatever it is told: it gets one of its own.
+    let copy = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw MediaError(path: name, problem: .cannotOpen(errno: errno)) }
     var info = SF_INFO()
-    guard let handle = sf_open_fd(descriptor.raw, Int32(SFM_READ), &info, 0) else {
+    guard let handle = sf_open_fd(copy, Int32(SFM_READ), &info, 1) else {
       let reason = String(cString: sf_strerror(nil)).trimmedSentence
-      var status = stat()
-      let isEmpty = fstat(descriptor.raw, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
-      throw MediaError(path: name, problem: isEmpty ? .empty : .notSound(reason))
+      throw MediaError(path: name, problem: descriptor.isEmptyFile ? .empty : .notSound(reason))
     }
     let (rate, channels) = (Int(info.samplerate), Int(info.channels))
     guard AudioReader.sampleRates.contains(rate) else {
@@ -32,7 +32,6 @@ final class SoundFile {
     }
     self.name = name
     self.handle = handle
-    self.descriptor = descriptor
     sampleRate = rate
     channelCount = channels
     isSeekable = info.seekable != 0
