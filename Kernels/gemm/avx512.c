@@ -3,6 +3,7 @@
 #include "../common/vz_simd_avx512.h"
 #define ISA(name) name##_avx512
 #include "tile.h"
+#include "vecmat.h"
 TILE_KERNEL(vz_tile_f32_n16_avx512, 1, 12)
 TILE_KERNEL(vz_tile_f32_n32_avx512, 2, 12)
 TILE_KERNEL(vz_tile_f32_n48_avx512, 3, 8)

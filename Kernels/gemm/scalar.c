@@ -52,3 +52,11 @@ void vz_product_f32_scalar(size_t m, size_t n, size_t k, const float *a, size_t 
     }
   }
 }
+
+void vz_vecmat_f32_scalar(size_t n, size_t k, const float *a, const float *b, size_t ldb, float *c) {
+  for (size_t j = 0; j < n; j++) {
+    double sum = 0;
+    for (size_t l = 0; l < k; l++) sum += (double)a[l] * (double)b[l * ldb + j];
+    c[j] = (float)sum;
+  }
+}

@@ -66,6 +66,6 @@ struct PassTests {
   }
 }
 
-extension Dimension: @retroactive ExpressibleByStringLiteral {
+extension Dimension: ExpressibleByStringLiteral {
   public init(stringLiteral name: String) { self = .symbol(name) }
 }

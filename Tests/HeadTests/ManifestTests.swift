@@ -4,7 +4,7 @@ import Testing
 
 struct ManifestTests {
   private func problem(changing change: (inout [String: Any]) -> Void) throws -> String? {
-    try TestFiles.withFolder { folder in
+    try TestFiles.withFolder { folder -> String? in
       let data = try Data(contentsOf: URL(fileURLWithPath: TestFiles.defaultHead + "/head.json"))
       var manifest = try JSONSerialization.jsonObject(with: data) as! [String: Any]
       change(&manifest)
@@ -13,7 +13,7 @@ struct ManifestTests {
       do {
         _ = try Manifest(path: path)
         return nil
-      } catch {
+      } catch let error as HeadError {
         #expect(error.description.contains(path))
         #expect(!error.description.contains("\n"))
         return error.description

@@ -33,27 +33,27 @@ struct TalkTests {
       #expect(first.count == 15)
       #expect(Set(first).count > 5, "the face moves")
       #expect(try frames { $0.speech = speech } == first)
-      #expect(
-        try frames {
-          $0.speech = speech
-          $0.threads = 2
-        } == first)
-      #expect(
-        try frames {
-          $0.speech = speech
-          $0.seed = 7
-        } != first)
+      let onTwoThreads = try frames {
+        $0.speech = speech
+        $0.threads = 2
+      }
+      #expect(onTwoThreads == first)
+      let withAnotherSeed = try frames {
+        $0.speech = speech
+        $0.seed = 7
+      }
+      #expect(withAnotherSeed != first)
     }
   }
 
   @Test func framesPerSecondOtherThanTheHeadsOwnWork() throws {
     try withSpeech(0.5) { speech in
       for (fps, count) in [(10.0, 5), (30_000.0 / 1001, 15), (50, 25)] {
-        #expect(
-          try frames {
-            $0.speech = speech
-            $0.fps = fps
-          }.count == count)
+        let made = try frames {
+          $0.speech = speech
+          $0.fps = fps
+        }
+        #expect(made.count == count, "\(fps) fps")
       }
     }
   }
@@ -71,12 +71,12 @@ struct TalkTests {
 
   @Test func aPartOfTheSpeechHasAsManyFramesAsItsLength() throws {
     try withSpeech(2) { speech in
-      #expect(
-        try frames {
-          $0.speech = speech
-          $0.start = 0.5
-          $0.duration = 0.3
-        }.count == 8)
+      let part = try frames {
+        $0.speech = speech
+        $0.start = 0.5
+        $0.duration = 0.3
+      }
+      #expect(part.count == 8)
       #expect(throws: HeadError.self) {
         try frames {
           $0.speech = speech

@@ -169,6 +169,28 @@ CHECK_KERNEL(product_f32) {
   check_near(env, count, got, want, sum_error(k), 2e-6);
 }
 
+CHECK_KERNEL(vecmat_f32) {
+  size_t n = check_size(env, 300), k = check_size(env, 60), ldb = n + check_range(env, 0, 3);
+  check_note(env, "n=%zu k=%zu ldb=%zu", n, k, ldb);
+  float *a = check_f32(env, k), *b = check_f32(env, (k - 1) * ldb + n);
+  float *got = check_f32(env, n), *want = check_copy(env, n * sizeof *want, got);
+  env->kernels->vecmat_f32(n, k, a, b, ldb, got);
+  env->reference->vecmat_f32(n, k, a, b, ldb, want);
+  check_near(env, n, got, want, sum_error(k), 2e-6);
+}
+
+CHECK_DRIVER(vecmat) {
+  size_t n = check_size(env, 20000), k = check_size(env, 30);
+  check_note(env, "n=%zu k=%zu", n, k);
+  float *a = check_f32(env, k), *b = check_f32(env, k * n);
+  float *got = check_f32(env, n), *want = check_copy(env, n * sizeof *want, got);
+  vz_exec exec = {.kernels = env->kernels, .pool = vz_pool_create(3)};
+  vz_vecmat_f32(&exec, n, k, a, b, n, got);
+  vz_pool_destroy(exec.pool);
+  env->reference->vecmat_f32(n, k, a, b, n, want);
+  check_near(env, n, got, want, sum_error(k), 2e-6);
+}
+
 CHECK_DRIVER(openblas) { CHECK(vz_openblas_present() == (vz_openblas_warning() == NULL)); }
 
 /* -- speed --------------------------------------------------------------------------------------------------------- */
@@ -211,4 +233,10 @@ BENCH_DRIVER(gemm) {
   void *packed = check_aligned(env, vz_gemm_pack_b_bytes(env->kernels, k, n));
   CHECK_TIME(env, "pack 512 x 512", k * n * 4.0) vz_gemm_pack_b_f32(env->kernels, k, n, b, n, 1, packed);
   CHECK_TIME(env, "pack 512 x 512 transposed", k * n * 4.0) vz_gemm_pack_b_f32(env->kernels, k, n, b, 1, k, packed);
+}
+
+BENCH_KERNEL(vecmat_f32) {
+  size_t n = 55296, k = 13;
+  float *a = check_f32(env, k), *b = check_f32(env, k * n), *c = check_f32(env, n);
+  CHECK_TIME(env, "13 x 55296", 2.0 * n * k) { env->kernels->vecmat_f32(n, k, a, b, n, c); }
 }

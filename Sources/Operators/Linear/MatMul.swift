@@ -65,9 +65,11 @@ public struct MatMul: ActivationFusing, BiasFusing, ResidualFusing {
 
   private func floatKernel(_ context: KernelContext, _ products: MatrixProducts) throws(OperatorError) -> Kernel {
     let (m, n, k) = (products.m, products.n, products.k)
-    if m * n * k < Self.smallestPacked, products.count > 1, bias == nil, epilogue == FusedEpilogue() {
+    let isPlain = bias == nil && epilogue == FusedEpilogue()
+    if m * n * k < Self.smallestPacked, products.count > 1, isPlain {
       return try genericKernel(context, products) { (a: Float, b, sum) in a * b + sum }
     }
+    if m == 1, isPlain, context.constant(1) == nil { return rowKernel(products) }
     let threads = context.target.threads
     let b = try PackedMatrix(context, input: 1, k: k, n: n, count: products.rightCount)
     let sharesProducts = products.count > 1 && products.count >= threads && threads > 1
@@ -108,6 +110,19 @@ public struct MatMul: ActivationFusing, BiasFusing, ResidualFusing {
       scratchByteCount: perWorker * workers, retained: retained, unreadInputs: b.constant == nil ? [] : [1]
     ) { operands in
       if sharesProducts { job.runShared(operands) } else { job.runInOrder(operands) }
+    }
+  }
+
+  /// Single rows times matrices that change from run to run: nothing is worth packing.
+  private func rowKernel(_ products: MatrixProducts) -> Kernel {
+    let (n, k) = (products.n, products.k)
+    return Kernel(retained: [products.offsets]) { operands in
+      let a: UnsafePointer<Float> = operands.input(0), b: UnsafePointer<Float> = operands.input(1)
+      let y: UnsafeMutablePointer<Float> = operands.output(0)
+      for index in 0..<products.count {
+        vz_vecmat_f32(
+          operands.exec, n, k, a + products.left(index), b + products.right(index) * (k * n), n, y + index * n)
+      }
     }
   }
 
