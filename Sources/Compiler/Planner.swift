@@ -66,7 +66,7 @@ struct Planner {
   }
 
   private func build(_ kernels: [Kernel]) throws(CompileError) -> Plan {
-    var storage = StoragePlan(graph: graph, operand: operand)
+    var storage = StoragePlan(graph: graph, kernels: kernels, operand: operand)
     for (step, kernel) in kernels.enumerated() { storage.add(kernel, at: step) }
     storage.bindOutputs(after: kernels.count)
     let intervals = storage.intervals

@@ -32,7 +32,7 @@ struct StoragePlan {
   private var copiedOutputs: [Int] = []
   private var positions: [ValueID: Int] = [:]
 
-  init(graph: Graph, operand: @escaping (ValueID) -> Operand) {
+  init(graph: Graph, kernels: [Kernel], operand: @escaping (ValueID) -> Operand) {
     self.graph = graph
     self.operand = operand
     root = graph.values.indices.map(ValueID.init(index:))
@@ -43,7 +43,10 @@ struct StoragePlan {
     }
     for id in graph.outputs { lastUse[id.index] = .max }
     for (index, id) in graph.inputs.enumerated() { inputIndex[id] = index }
-    let read = Set(graph.nodes.flatMap { $0.inputs.compactMap { $0 } } + graph.outputs)
+    var read = Set(graph.outputs)
+    for (node, kernel) in zip(graph.nodes, kernels) {
+      for case let (slot, id?) in node.inputs.enumerated() where !kernel.unreadInputs.contains(slot) { read.insert(id) }
+    }
     for id in read.sorted() {
       guard let tensor = graph.constants[id] else { continue }
       constantIndex[id] = constants.count

@@ -50,26 +50,52 @@ public final class Model: Sendable {
   public let name: String
   public let program: Program
 
+  /// The model's file as it is mapped; nil for a graph built in memory.
+  private let source: ONNXModel?
+
   /// Opens an `.onnx` file. Weights stay in the mapped file until they are packed.
   public convenience init(path: String, options: ModelOptions = ModelOptions()) throws(VisemeError) {
+    let source: ONNXModel
     do {
-      try self.init(ONNXImporter.load(path: path).graph, name: path, options: options)
-    } catch let error as ImportError {
-      throw .importing(error)
+      source = try ONNXImporter.load(path: path)
     } catch {
-      throw error as! VisemeError
+      throw .importing(error)
+    }
+    do {
+      try self.init(source.inliningFunctions(), name: path, options: options)
+    } catch let error as GraphError {
+      throw .compiling(model: path, .graphProblem(error))
+    } catch let error as CompileError {
+      throw .compiling(model: path, error)
+    } catch {
+      fatalError("an error of an unexpected type: \(error)")
     }
   }
 
   /// Compiles a graph built in memory.
-  public init(_ graph: Graph, name: String, options: ModelOptions = ModelOptions()) throws(VisemeError) {
-    self.name = name
+  public convenience init(_ graph: Graph, name: String, options: ModelOptions = ModelOptions()) throws(VisemeError) {
     do {
-      program = try Program(graph, options: options.compileOptions)
-    } catch {
+      try self.init(program: Program(graph, options: options.compileOptions), name: name, source: nil)
+    } catch let error as CompileError {
       throw .compiling(model: name, error)
+    } catch {
+      fatalError("an error of an unexpected type: \(error)")
     }
   }
+
+  private convenience init(_ source: ONNXModel, name: String, options: ModelOptions) throws {
+    try self.init(program: Program(source.graph, options: options.compileOptions), name: name, source: source)
+  }
+
+  private init(program: Program, name: String, source: ONNXModel?) {
+    self.program = program
+    self.name = name
+    self.source = source
+  }
+
+  /// Lets the system take back the pages of the file that were read to pack weights; they are read again if a new
+  /// plan needs them.
+  func releasePages() { source?.adviseUnneeded() }
 
   /// The names and types of the inputs, in the model's order.
   public var inputs: [(name: String, type: TensorType)] { describe(program.graph.inputs) }

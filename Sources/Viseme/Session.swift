@@ -82,6 +82,7 @@ public final class Session {
     }
     if recent.count >= Self.planLimit { executors[recent.removeFirst()] = nil }
     let executor = Executor(plan, program: model.program, pool: pool.handle)
+    model.releasePages()
     executors[key] = executor
     recent.append(key)
     return executor
