@@ -157,6 +157,9 @@ import Testing
     sums(-1, 1, 0, [0, 1, 3, 0, 4, 9])
     sums(1, 0, 1, [6, 5, 3, 15, 11, 6])
     sums(1, 1, 1, [5, 3, 0, 11, 6, 0])
+    OperatorRunner("CumProd", version: 26, attributes: ["reverse": .int(1)]).expect(
+      [x, Tensor(scalar: 1 as Int32)], constants: [1],
+      equals: [Tensor([6, 6, 3, 120, 30, 6] as [Float], shape: [2, 3])])
     OperatorRunner("CumSum", version: 14).expectRefusal([x, Tensor(scalar: 2 as Int32)], constants: [1])
   }
 

@@ -34,7 +34,9 @@ public struct Bitwise: Operator {
     for type in known where type != known[0] || !type.isInteger || type.elementByteCount == nil {
       throw context.invalid("the inputs are not integers of one type")
     }
-    return [.tensor(TensorType(known.first, try Broadcasting.dims(types.map(\.dims), context)))]
+    let dims = try Broadcasting.dims(types.map(\.dims), context)
+    if let dims { try context.checkCount(dims, of: known.first) }
+    return [.tensor(TensorType(known.first, dims))]
   }
 
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }

@@ -52,7 +52,10 @@ extension ElementwiseOperator {
       }
       shapes[1] = inner + [Dimension](repeating: 1, count: trailing)
     }
-    return [.tensor(TensorType(try outputType(types, context), try Broadcasting.dims(shapes, context)))]
+    let type = try outputType(types, context)
+    let dims = try Broadcasting.dims(shapes, context)
+    if let dims { try context.checkCount(dims, of: type) }
+    return [.tensor(TensorType(type, dims))]
   }
 
   public func layout(_ context: LayoutContext) -> LayoutPolicy { broadcastAxis == nil ? .any : .rowMajor }

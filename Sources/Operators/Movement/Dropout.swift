@@ -14,24 +14,31 @@ public struct Dropout: Operator {
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] {
     let input = try context.tensor(0)
-    if context.has(2), let training = try context.integers(2)?.first, training != 0 {
-      let given = context.constant(1).flatMap { $0.dataType == .float32 ? $0.elements(as: Float.self).first : nil }
-      guard given == 0 else { throw context.unsupported("training is not supported") }
-    }
     return [.tensor(input), .tensor(TensorType(version < 10 ? input.dataType : .bool, input.dims))]
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
     let (input, output) = (try context.input(0), try context.output(0))
-    guard context.outputs.count > 1, let mask = context.outputs[1] else { return .view(of: 0) }
-    guard ElementAccess.supports(mask.dataType), mask.dataType.elementByteCount != nil else {
-      throw context.unsupported("a mask of type \(mask.dataType) is not supported")
+    let mask = context.outputs.count > 1 ? context.outputs[1] : nil
+    let isInference = !context.has(2) || context.constant(2)?.integers == [0]
+    if isInference, mask == nil { return .view(of: 0) }
+    let maskType = mask?.dataType ?? .bool
+    guard ElementAccess.supports(maskType), maskType.elementByteCount != nil else {
+      throw context.unsupported("a mask of type \(maskType) is not supported")
     }
-    let (byteCount, count, type) = (output.byteCount, input.count, mask.dataType)
-    return Kernel(inPlaceInputs: [0]) { operands in
+    let (byteCount, count) = (output.byteCount, input.count)
+    // Training drops nothing when the ratio is 0.
+    let ratioType = context.has(1) ? try context.input(1).dataType : nil
+    let failure = context.unsupported("training is not supported")
+    return Kernel(inPlaceInputs: [0]) { operands throws(OperatorError) in
+      if !isInference, ElementAccess.integer(operands.rawInput(2), 0, .bool) != 0 {
+        let ratio = ratioType.map { ElementAccess.double(operands.rawInput(1), 0, $0) } ?? 0.5
+        guard ratio == 0 else { throw failure }
+      }
       let (source, target) = (operands.rawInput(0), operands.rawOutput(0))
       if source != UnsafeRawPointer(target) { target.copyMemory(from: source, byteCount: byteCount) }
-      for k in 0..<count { ElementAccess.store(1 as Int64, operands.rawOutput(1), k, type) }
+      guard operands.hasOutput(1) else { return }
+      for k in 0..<count { ElementAccess.store(1 as Int64, operands.rawOutput(1), k, maskType) }
     }
   }
 }

@@ -17,6 +17,7 @@ public struct GatherND: Operator {
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] {
     let (input, indices) = (try context.tensor(0), try context.tensor(1))
+    if indices.dims?.isEmpty == true { throw context.invalid("the indices must not be a scalar") }
     guard let dims = input.dims, let own = indices.dims, let tuple = own.last else {
       return [.tensor(TensorType(input.dataType, nil as [Dimension]?))]
     }

@@ -8,6 +8,9 @@ import Tensors
 public struct Pad: Operator {
   public static let signatures = [Signature("Pad")]
 
+  /// Boxes of evenly spaced elements that one node may consist of; every repetition of the input makes another.
+  private static let maximumBoxCount = 1 << 16
+
   private enum Mode: Hashable { case constant, reflect, edge, wrap }
 
   private let mode: Mode
@@ -105,6 +108,10 @@ public struct Pad: Operator {
       fill = buffer
     }
     let segments = pads.indices.map { self.segments(extent: input.shape[$0], pads[$0]) }
+    let boxCount = segments.reduce(1.0) { $0 * Double($1.count) }
+    guard boxCount <= Double(Self.maximumBoxCount) else {
+      throw context.unsupported("the pads repeat the input too often")
+    }
     var steps: [StridedCopy] = []
     func addBoxes(_ axis: Int, _ chosen: [Segment]) {
       // Whatever the axes further in do, it is all outside.

@@ -2,15 +2,19 @@ import CKernels
 import GraphIR
 import Tensors
 
-/// ONNX `CumSum`: running sums along an axis.
+/// ONNX `CumSum` and `CumProd`: running sums and products along an axis.
 public struct CumSum: Operator {
-  public static let signatures = [Signature("CumSum", versions: 11...Signature.newestOpset)]
+  public static let signatures = [
+    Signature("CumSum", versions: 11...Signature.newestOpset), Signature("CumProd", versions: 26...Signature.newestOpset),
+  ]
 
+  private let isProduct: Bool
   private let isExclusive: Bool
   private let isReverse: Bool
 
   public init(_ node: NodeReader) throws(OperatorError) {
     try node.expectInputs(2...2)
+    isProduct = node.node.operatorName == "CumProd"
     isExclusive = try node.bool("exclusive", default: false)
     isReverse = try node.bool("reverse", default: false)
   }
@@ -33,8 +37,8 @@ public struct CumSum: Operator {
     }
     let axis = try context.axis(given, rank: shape.rank)
     let (outer, length, inner) = (shape.count(0..<axis), shape[axis], shape.count((axis + 1)..<shape.rank))
-    let (isExclusive, isReverse) = (isExclusive, isReverse)
-    if type == .float32 {
+    let (isExclusive, isReverse, isProduct) = (isExclusive, isReverse, isProduct)
+    if type == .float32, !isProduct {
       return Kernel(inPlaceInputs: [0], unreadInputs: [1]) { operands in
         vz_cumsum_f32(
           operands.exec, isExclusive, isReverse, outer, length, inner, operands.input(0), operands.output(0))
@@ -44,18 +48,20 @@ public struct CumSum: Operator {
       let (source, target) = (operands.rawInput(0), operands.rawOutput(0))
       for o in 0..<outer {
         for i in 0..<inner {
-          var (real, integer): (Double, Int64) = (0, 0)
+          var (real, integer): (Double, Int64) = isProduct ? (1, 1) : (0, 0)
           for step in 0..<length {
             let k = isReverse ? length - 1 - step : step
             let place = (o * length + k) * inner + i
             if type.isFloatingPoint {
-              let sum = real + ElementAccess.double(source, place, type)
-              ElementAccess.store(isExclusive ? real : sum, target, place, type)
-              real = sum
+              let value = ElementAccess.double(source, place, type)
+              let next = isProduct ? real * value : real + value
+              ElementAccess.store(isExclusive ? real : next, target, place, type)
+              real = next
             } else {
-              let sum = integer &+ ElementAccess.integer(source, place, type)
-              ElementAccess.store(isExclusive ? integer : sum, target, place, type)
-              integer = sum
+              let value = ElementAccess.integer(source, place, type)
+              let next = isProduct ? integer &* value : integer &+ value
+              ElementAccess.store(isExclusive ? integer : next, target, place, type)
+              integer = next
             }
           }
         }

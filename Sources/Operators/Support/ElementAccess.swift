@@ -18,7 +18,7 @@ enum ElementAccess {
     switch type {
     case .float32: Double(base.loadUnaligned(fromByteOffset: index * 4, as: Float.self))
     case .float64: base.loadUnaligned(fromByteOffset: index * 8, as: Double.self)
-    case .float16: NarrowFloat.float16.decode(base.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
+    case .float16: Double(half(base.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)))
     case .bfloat16:
       Double(Float(bitPattern: UInt32(base.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)) << 16))
     case .float8e4m3fn: NarrowFloat.float8e4m3fn.decode(UInt16(base.load(fromByteOffset: index, as: UInt8.self)))
@@ -113,6 +113,16 @@ enum ElementAccess {
     if value >= Double(Integer.max) { return .max }
     if value <= Double(Integer.min) { return .min }
     return Integer(value)
+  }
+
+  /// The value of a `float16` code.
+  @inline(__always)
+  private static func half(_ code: UInt16) -> Float {
+    let (sign, magnitude) = (UInt32(code & 0x8000) << 16, UInt32(code & 0x7FFF))
+    if magnitude >= 0x7C00 { return Float(bitPattern: sign | 0x7F80_0000 | (magnitude & 0x3FF) << 13) }
+    if magnitude >= 0x400 { return Float(bitPattern: sign | ((magnitude << 13) + (112 << 23))) }
+    let subnormal = Float(magnitude) * 0x1p-24
+    return sign == 0 ? subnormal : -subnormal
   }
 
   @inline(__always)
