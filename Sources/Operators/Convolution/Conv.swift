@@ -34,7 +34,7 @@ public struct Conv: ActivationFusing, AffineFolding, ResidualFusing {
     if let count = filters?.value, !count.isMultiple(of: groups) {
       throw context.invalid("\(count) filters do not fall into \(groups) groups")
     }
-    try context.expectVector(2, count: epilogue.hasResidual && context.inputs.count == 3 ? nil : filters)
+    if !epilogue.isResidual(2, of: context.inputs.count) { try context.expectVector(2, count: filters) }
     var space = [Dimension](repeating: .unknown, count: rank - 2)
     if let kernel = window.kernel ?? w.flatMap({ TensorType(nil, Array($0[2...])).shape?.dims }), let x {
       if let own = w.flatMap({ TensorType(nil, Array($0[2...])).shape?.dims }) { try window.expect(rank: rank - 2, kernel: own, context.node) }

@@ -11,6 +11,8 @@ struct PackedMatrix: @unchecked Sendable {
   /// Floats between matrices, rows and columns in the operand.
   private let matrixStride: Int
   private let rowStride: Int
+  /// Floats before the first matrix in the operand.
+  private let offset: Int
   private let columnStride: Int
   private let kernels: UnsafePointer<vz_kernels>
   /// Bytes of one packed matrix, a multiple of the alignment.
@@ -20,12 +22,17 @@ struct PackedMatrix: @unchecked Sendable {
 
   /// - Parameters:
   ///   - input: the operand: `count` row-major matrices of k rows and n columns, or their transposes.
+  ///   - offset: floats before the first matrix.
+  ///   - matrixStride: floats from one matrix to the next; k · n by default.
   ///   - factor: multiplies every element of a constant operand.
   init(
-    _ context: KernelContext, input: Int, k: Int, n: Int, count: Int, isTransposed: Bool = false, factor: Float = 1
+    _ context: KernelContext, input: Int, k: Int, n: Int, count: Int, offset: Int = 0, matrixStride: Int? = nil,
+    isTransposed: Bool = false, factor: Float = 1
   ) throws(OperatorError) {
     (self.k, self.n, self.count) = (k, n, count)
-    matrixStride = k * n
+    self.offset = offset
+    let matrixStride = matrixStride ?? k * n
+    self.matrixStride = matrixStride
     (rowStride, columnStride) = isTransposed ? (1, k) : (n, 1)
     kernels = context.target.kernels
     byteCount = (vz_gemm_pack_b_bytes(kernels, k, n) + 63) / 64 * 64
@@ -35,18 +42,18 @@ struct PackedMatrix: @unchecked Sendable {
     }
     let level = String(cString: vz_cpu_name(context.target.level))
     let (kernels, rowStride, columnStride, byteCount) = (kernels, rowStride, columnStride, byteCount)
-    constant = try context.packed("matrix/\(input)/\(level)", byteCount: max(byteCount * count, 64)) { target in
+    constant = try context.packed("matrix/\(input)/\(offset)/\(level)", byteCount: max(byteCount * count, 64)) { target in
       var scaled: TensorBuffer?
       var source = tensor.baseAddress.assumingMemoryBound(to: Float.self)
       if factor != 1 {
-        let copy = TensorBuffer(byteCount: k * n * count * 4)
+        let copy = TensorBuffer(byteCount: tensor.byteCount)
         let values = copy.base.assumingMemoryBound(to: Float.self)
-        for index in 0..<(k * n * count) { values[index] = source[index] * factor }
+        for index in 0..<tensor.count { values[index] = source[index] * factor }
         (scaled, source) = (copy, UnsafePointer(values))
       }
       for index in 0..<count {
         vz_gemm_pack_b_f32(
-          kernels, k, n, source + index * k * n, rowStride, columnStride, target + index * byteCount)
+          kernels, k, n, source + offset + index * matrixStride, rowStride, columnStride, target + index * byteCount)
       }
       withExtendedLifetime((scaled, tensor)) {}
     }
@@ -58,7 +65,7 @@ struct PackedMatrix: @unchecked Sendable {
   /// Matrix `index` packed, in `scratch` if the operand is not constant.
   func matrix(_ index: Int, of operand: UnsafePointer<Float>?, _ scratch: UnsafeMutableRawPointer?) -> UnsafeRawPointer {
     if let constant { return UnsafeRawPointer(constant.base + index * byteCount) }
-    vz_gemm_pack_b_f32(kernels, k, n, operand! + index * matrixStride, rowStride, columnStride, scratch)
+    vz_gemm_pack_b_f32(kernels, k, n, operand! + offset + index * matrixStride, rowStride, columnStride, scratch)
     return UnsafeRawPointer(scratch!)
   }
 }

@@ -14,7 +14,7 @@ struct ResampleRun: @unchecked Sendable {
   private var passes: [Pass] = []
   private var retained: [TensorBuffer] = []
   private var plan = ScratchPlan()
-    /// For types other than float32: elements are gathered one by one.
+  /// For types other than float32: elements are gathered one by one.
   private var gather: ResampleGather?
   private var edges: Edges?
   private let copies: Bool
@@ -28,16 +28,15 @@ struct ResampleRun: @unchecked Sendable {
   ) throws(OperatorError) {
     copies = tables.isEmpty && x.layout == y.layout
     byteCount = x.byteCount
-    let isImage = x.shape.rank == 4 && tables.allSatisfy { $0.axis >= 2 }
-    let isSequence = x.shape.rank == 3 && tables.allSatisfy { $0.axis == 2 }
+    let isSpatial = (3...5).contains(x.shape.rank) && tables.allSatisfy { $0.axis >= 2 }
     if x.dataType != .float32 {
       guard isNearest, x.dataType.elementByteCount != nil, tables.allSatisfy({ $0.table.isOutside == nil }) else {
         throw context.unsupported("Resize of \(x.dataType) is implemented for mode nearest only")
       }
       gather = ResampleGather(x, y, tables)
     } else if copies {
-    } else if isImage || isSequence {
-      passes = [Pass(shape: imagePass(x, y, tables), source: nil, target: nil)]
+    } else if isSpatial {
+      makeSpatialPasses(x, y, tables)
     } else {
       guard !x.layout.isChannelsLast, !y.layout.isChannelsLast else {
         throw context.unsupported("Resize over axes \(tables.map(\.axis)) of a channels-last operand is not implemented")
@@ -53,24 +52,52 @@ struct ResampleRun: @unchecked Sendable {
     base = (driver + 63) / 64 * 64
   }
 
-  /// The tables of rows and columns in one call, for a rank-4 or rank-3 operand in any layout.
-  private mutating func imagePass(
-    _ x: Operand, _ y: Operand, _ tables: [(axis: Int, table: ResampleTable)]
-  ) -> vz_resize_shape {
+  /// Rows and columns in one pass, in any layout, after one pass over the slices of volumes.
+  private mutating func makeSpatialPasses(_ x: Operand, _ y: Operand, _ tables: [(axis: Int, table: ResampleTable)]) {
     let rank = x.shape.rank
-    func table(_ axis: Int) -> ResampleTable {
-      tables.first { $0.axis == axis }?.table ?? .identity(axis == 1 ? 1 : x.shape[axis])
+    func table(_ axis: Int) -> ResampleTable { tables.first { $0.axis == axis }?.table ?? .identity(x.shape[axis]) }
+    guard rank == 5, tables.contains(where: { $0.axis == 2 }) else {
+      passes.append(Pass(shape: imagePass(x, y, h: rank > 3 ? table(rank - 2) : .identity(1), w: table(rank - 1))))
+      return
     }
+    var between = x
+    between.shape.dims[2] = y.shape[2]
+    between.layout = x.layout.isChannelsLast ? .dense(channelsLast: between.shape) : .rowMajor
+    let isLast = tables.count == 1
+    if isLast { between = y }
+    // Every pixel of a slice is a column, every slice a row.
+    let plane = x.shape[3] * x.shape[4]
+    var shape = vz_resize_shape()
+    (shape.batch, shape.channels) = (x.shape[0], x.shape[1])
+    (shape.h, shape.w) = (keep(table(2)), keep(.identity(plane)))
+    let (from, to) = (x.strides, between.strides)
+    (shape.x_batch, shape.x_channel, shape.x_row, shape.x_column) = (from[0], from[1], from[2], from[4])
+    (shape.y_batch, shape.y_channel, shape.y_row, shape.y_column) = (to[0], to[1], to[2], to[4])
+    let middle = isLast ? nil : plan.reserve(floats: between.shape.count)
+    passes.append(Pass(shape: shape, target: middle))
+    guard !isLast else { return }
+    passes.append(Pass(shape: imagePass(between, y, h: table(3), w: table(4)), source: middle))
+  }
+
+  /// Rows and columns of every image, sequence, or slice of a volume.
+  private mutating func imagePass(_ x: Operand, _ y: Operand, h: ResampleTable, w: ResampleTable) -> vz_resize_shape {
+    let rank = x.shape.rank
     let (from, to) = (x.strides, y.strides)
     var shape = vz_resize_shape()
-    shape.batch = x.shape[0]
-    shape.channels = x.shape[1]
-    shape.h = keep(rank == 4 ? table(2) : .identity(1))
-    shape.w = keep(table(rank - 1))
-    (shape.x_batch, shape.x_channel, shape.x_column) = (from[0], from[1], from[rank - 1])
-    (shape.y_batch, shape.y_channel, shape.y_column) = (to[0], to[1], to[rank - 1])
-    shape.x_row = rank == 4 ? from[2] : from[2] * x.shape[2]
-    shape.y_row = rank == 4 ? to[2] : to[2] * y.shape[2]
+    (shape.batch, shape.channels) = (x.shape[0], x.shape[1])
+    (shape.x_batch, shape.y_batch) = (from[0], to[0])
+    (shape.x_channel, shape.y_channel) = (from[1], to[1])
+    if rank == 5 {
+      // Slices are images of their own; row-major channels as well, so that one stride leads from each to the next.
+      let isChannelsLast = x.layout.isChannelsLast
+      shape.batch = x.shape[0] * x.shape[2] * (isChannelsLast ? 1 : x.shape[1])
+      shape.channels = isChannelsLast ? x.shape[1] : 1
+      (shape.x_batch, shape.y_batch) = (from[2], to[2])
+    }
+    (shape.h, shape.w) = (keep(h), keep(w))
+    (shape.x_column, shape.y_column) = (from[rank - 1], to[rank - 1])
+    shape.x_row = rank > 3 ? from[rank - 2] : from[2] * x.shape[2]
+    shape.y_row = rank > 3 ? to[rank - 2] : to[2] * y.shape[2]
     return shape
   }
 

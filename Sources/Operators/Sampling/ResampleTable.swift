@@ -13,12 +13,17 @@ struct ResampleTable: Sendable {
   /// Output elements whose position lies outside the input, where the mode fills them with a constant.
   var isOutside: [Bool]?
 
+  /// Whether every output element is the input element of the same index.
   var isIdentity: Bool {
-    guard input == output, isOutside == nil, taps == 1 || weights != nil else { return false }
+    guard input == output, isOutside == nil else { return false }
     for o in 0..<output {
-      for t in 0..<taps where (weights?[o * taps + t] ?? 1) != 0 {
-        guard Int(indices[o * taps + t]) == o, (weights?[o * taps + t] ?? 1) == 1 else { return false }
+      var sum: Float = 0
+      for t in o * taps..<(o + 1) * taps {
+        let weight = weights?[t] ?? 1
+        guard weight == 0 || Int(indices[t]) == o else { return false }
+        sum += weight
       }
+      guard abs(sum - 1) < 1e-6 else { return false }
     }
     return true
   }

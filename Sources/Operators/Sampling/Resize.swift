@@ -73,6 +73,10 @@ public struct Resize: Operator {
     let chosen = try chosenAxes(rank: rank, context.node)
     let constants = try constants(context.constant)
     let isKnown = constants.scales != nil || constants.sizes != nil
+    func isGiven(_ input: Int?) -> Bool { input.map { context.has($0) && context.constant($0)?.count != 0 } ?? false }
+    guard isKnown || isGiven(scalesInput) || isGiven(sizesInput) else {
+      throw context.invalid("neither scales nor sizes are given")
+    }
     var result = dims
     guard isKnown else {
       for axis in chosen { result[axis] = .unknown }
@@ -200,7 +204,16 @@ public struct Resize: Operator {
     return result
   }
 
-  public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
+  public func layout(_ context: LayoutContext) -> LayoutPolicy {
+    guard let x = context.inputs.first ?? nil, (3...5).contains(x.shape.rank), coordinates != .tfCropAndResize,
+      let constants = try? constants({ $0 < context.inputs.count ? context.inputs[$0]?.constant : nil }),
+      let chosen = try? chosenAxes(rank: x.shape.rank, context.node),
+      let axes = try? resampledAxes(x.shape, chosen, constants, context.node)
+    else { return .rowMajor }
+    // Images and channels stay as they are, so that only pixels are mixed.
+    let isSpatial = axes.allSatisfy { $0.axis >= 2 || ($0.axes.input == $0.axes.output && ($0.axes.givenScale ?? 1) == 1) }
+    return isSpatial ? .any : .rowMajor
+  }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
     let x = try context.input(0), y = try context.output(0)

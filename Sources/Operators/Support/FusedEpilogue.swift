@@ -17,6 +17,9 @@ struct FusedEpilogue: Hashable, Sendable {
 
   var hasResidual: Bool { residual != .none }
 
+  /// Whether input `index` of `count` is the residual: it is always the last.
+  func isResidual(_ index: Int, of count: Int) -> Bool { hasResidual && index == count - 1 }
+
   func folding(scale: [Float], shift: [Float]) -> FusedEpilogue? {
     guard activation == nil, !hasResidual, scale.count == shift.count else { return nil }
     var folded = self

@@ -96,10 +96,10 @@ struct Run {
     _ results: [Operand?], inPlace: Int?
   ) throws(RunnerError) -> [Tensor] {
     let given = sources.enumerated().map { index, operand in
-      operand.map { kernel.unreadInputs.contains(index) ? Block(byteCount: $0.byteCount) : Block($0, holding: inputs[index]!) }
+      kernel.unreadInputs.contains(index) ? nil : operand.map { Block($0, holding: inputs[index]!) }
     }
     let made = results.enumerated().map { index, operand in
-      operand.map { index == 0 && inPlace != nil ? given[inPlace!]! : Block(byteCount: $0.byteCount) }
+      operand.map { inPlace.flatMap { index == 0 ? given[$0] : nil } ?? Block(byteCount: $0.byteCount) }
     }
     let before = given.map { $0?.bytes }
     let scratch = Block(byteCount: kernel.scratchByteCount)
@@ -121,6 +121,10 @@ struct Run {
     }
     for (index, block) in given.enumerated() where index != inPlace && block?.bytes != before[index] {
       throw RunnerError("the kernel changed input \(index)")
+    }
+    for (index, (block, operand)) in zip(made, results).enumerated() where index > 0 || inPlace == nil {
+      guard let block, let operand, !block.hasUntouchedPadding(operand) else { continue }
+      throw RunnerError("the kernel wrote between the pixels of output \(index)")
     }
     for (index, block) in (given + made).enumerated() where block?.isIntact == false {
       throw RunnerError("the kernel wrote outside operand \(index)")
@@ -160,6 +164,17 @@ final class Block {
   var isIntact: Bool {
     let whole = UnsafeRawBufferPointer(start: memory, count: byteCount + 2 * Self.margin)
     return whole.prefix(Self.margin).allSatisfy { $0 == 0xFF } && whole.suffix(Self.margin).allSatisfy { $0 == 0xFF }
+  }
+
+  /// Whether what lies between the pixels is as it was made.
+  func hasUntouchedPadding(_ operand: Operand) -> Bool {
+    guard case .channelsLast(let pixel) = operand.layout, let width = operand.dataType.elementByteCount else { return true }
+    let own = operand.shape[1] * width
+    guard own < pixel * width else { return true }
+    let bytes = UnsafeRawBufferPointer(start: base, count: byteCount)
+    return stride(from: 0, to: byteCount, by: pixel * width).allSatisfy { start in
+      bytes[(start + own)..<min(start + pixel * width, byteCount)].allSatisfy { $0 == 0xFF }
+    }
   }
 
   /// The elements, row-major again.
