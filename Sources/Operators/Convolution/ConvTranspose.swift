@@ -19,7 +19,7 @@ public struct ConvTranspose: ActivationFusing, AffineFolding, ResidualFusing {
     outputPadding = try node.ints("output_padding")
     outputShape = try node.ints("output_shape")
     guard groups >= 1 else { throw node.invalid("attribute “group” is \(groups); it must be at least 1") }
-    guard (outputPadding ?? []).allSatisfy({ 0...SlidingWindow.largestExtent ~= $0 }) else {
+    guard (outputPadding ?? []).allSatisfy({ 0...SlidingWindow.largestAttribute ~= $0 }) else {
       throw node.invalid("attribute “output_padding” is \(outputPadding ?? []); no value may be negative")
     }
     guard (outputShape ?? []).allSatisfy({ 1...SlidingWindow.largestExtent ~= $0 }) else {
@@ -105,6 +105,7 @@ public struct ConvTranspose: ActivationFusing, AffineFolding, ResidualFusing {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
     let x = try context.input(0), w = try context.input(1)
     var axes: [WindowAxis] = []
     for axis in 0..<(x.shape.rank - 2) {

@@ -48,6 +48,9 @@ struct Convolution: @unchecked Sendable {
     let driverScratch = plan.reserve(0)
     precondition(driverScratch == 0)
     let all = triple(axes, filledWith: WindowAxis(input: 1, output: 1, kernel: 1, stride: 1, dilation: 1))
+    guard all.0.output <= 1 << 20, all.0.kernel <= 1 << 10 else {
+      throw context.unsupported("volumes of \(all.0.output) slices are not implemented")
+    }
     taps = Self.taps(all.0, isTransposed: isTransposed)
     shape.batch = input.shape[0]
     (shape.in_h, shape.in_w, shape.in_c) = (all.1.input, all.2.input, input.shape[1])

@@ -42,6 +42,7 @@ public struct Gemm: ActivationFusing, BiasFusing {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
     let a = try context.input(0), y = try context.output(0)
     let m = y.shape[0], n = y.shape[1], k = a.shape[transposesA ? 0 : 1]
     switch a.dataType {

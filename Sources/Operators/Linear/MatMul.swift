@@ -47,6 +47,7 @@ public struct MatMul: ActivationFusing, BiasFusing, ResidualFusing {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
     guard try context.output(0).count > 0 else { return Kernel { _ in } }
     let products = try MatrixProducts(context.input(0).shape, context.input(1).shape, context)
     switch try context.input(0).dataType {
@@ -196,6 +197,7 @@ struct MatrixProducts: @unchecked Sendable {
       m *= count
       count = 1
     }
+    guard count <= 1 << 24 else { throw context.unsupported("\(count) products in one MatMul are not implemented") }
     offsets = TensorBuffer(byteCount: count * 16)
     let numbers = offsets.base.assumingMemoryBound(to: Int.self)
     guard count > 1 else { return }

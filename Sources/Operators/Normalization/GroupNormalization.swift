@@ -23,6 +23,7 @@ public struct InstanceNormalization: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
     let channels = try context.input(0).shape[1]
     return try GroupMoments(groups: channels, epsilon: epsilon, isPerGroup: false).kernel(context)
   }
@@ -57,7 +58,10 @@ public struct GroupNormalization: Operator {
   }
 
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
-  public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel { try moments.kernel(context) }
+  public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    return try moments.kernel(context)
+  }
 }
 
 /// Normalization over groups of channels.

@@ -25,6 +25,7 @@ public struct LayerNormalization: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
     let wanted = (0..<3).map { $0 < context.outputs.count && context.outputs[$0] != nil }
     return try rows.kernel(context, outputs: wanted)
   }
@@ -44,7 +45,8 @@ public struct RMSNormalization: Operator {
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] { [try rows.infer(context)] }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    try rows.kernel(context, outputs: nil)
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    return try rows.kernel(context, outputs: nil)
   }
 }
 

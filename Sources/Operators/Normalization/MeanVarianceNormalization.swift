@@ -22,8 +22,10 @@ public struct MeanVarianceNormalization: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
     try context.expectFloat32(0)
     let shape = try context.input(0).shape
+    guard shape.count <= 1 << 28 else { throw context.unsupported("an input of shape \(shape) is not implemented") }
     let strides = shape.rowMajorStrides
     let reduced = Set(axes.map { $0 < 0 ? $0 + shape.rank : $0 })
     let inner = Self.offsets(shape, strides, axes: shape.dims.indices.filter(reduced.contains))

@@ -14,7 +14,8 @@ public struct Softmax: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { axis.layout(context) }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    try axis.kernel(context, VZ_SOFTMAX)
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    return try axis.kernel(context, VZ_SOFTMAX)
   }
 }
 
@@ -30,7 +31,8 @@ public struct LogSoftmax: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { axis.layout(context) }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    try axis.kernel(context, VZ_LOG_SOFTMAX)
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    return try axis.kernel(context, VZ_LOG_SOFTMAX)
   }
 }
 

@@ -15,7 +15,8 @@ public struct GlobalAveragePool: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    try GlobalPooling.kernel(context, VZ_REDUCE_MEAN)
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    return try GlobalPooling.kernel(context, VZ_REDUCE_MEAN)
   }
 }
 
@@ -32,7 +33,42 @@ public struct GlobalMaxPool: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    try GlobalPooling.kernel(context, VZ_REDUCE_MAX)
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    return try GlobalPooling.kernel(context, VZ_REDUCE_MAX)
+  }
+}
+
+/// ONNX `GlobalLpPool`: the p-norm of each channel's plane.
+public struct GlobalLpPool: Operator {
+  public static let signatures = [Signature("GlobalLpPool")]
+
+  let power: Float
+
+  public init(_ node: NodeReader) throws(OperatorError) {
+    try node.expectInputs(1...1)
+    power = node.version < 2 ? try node.float("p", default: 2) : Float(try node.int("p", default: 2))
+    guard power >= 1 else { throw node.invalid("attribute “p” is \(power); it must be at least 1") }
+  }
+
+  public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] {
+    try GlobalPooling.infer(context)
+  }
+
+  public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    try context.expectFloat32(0)
+    let shape = try context.input(0).shape
+    var window = vz_pooling()
+    (window.batch, window.channels) = (1, shape.count(0..<2))
+    let plane = shape.count(2..<shape.rank)
+    (window.in, window.kernel) = ((1, 1, plane), (1, 1, max(plane, 1)))
+    (window.out, window.stride, window.dilation) = ((1, 1, 1), (1, 1, 1), (1, 1, 1))
+    (window.x_channel, window.x_axis) = (plane, (plane, plane, 1))
+    (window.y_channel, window.y_axis) = (1, (1, 1, 1))
+    let parameters = window, power = self.power
+    return Kernel { operands in
+      withUnsafePointer(to: parameters) { vz_lp_pool_f32(operands.exec, $0, power, operands.input(0), operands.output(0)) }
+    }
   }
 }
 

@@ -28,6 +28,7 @@ public struct MaxPool: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
     let axes = try window.pooledAxes(context)
     let hasIndices = context.outputs.count > 1 && context.outputs[1] != nil
     let isColumnMajor = self.isColumnMajor

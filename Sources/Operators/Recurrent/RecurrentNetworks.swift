@@ -13,7 +13,10 @@ public struct LSTM: Operator {
   }
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] { try layer.infer(context) }
-  public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel { try layer.kernel(context) }
+  public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    return try layer.kernel(context)
+  }
 }
 
 /// ONNX `GRU`: gated recurrent units over a sequence, in one direction or both.
@@ -29,7 +32,10 @@ public struct GRU: Operator {
   }
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] { try layer.infer(context) }
-  public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel { try layer.kernel(context) }
+  public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    return try layer.kernel(context)
+  }
 }
 
 /// ONNX `RNN`: a plain recurrent layer over a sequence, in one direction or both.
@@ -43,5 +49,8 @@ public struct RNN: Operator {
   }
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] { try layer.infer(context) }
-  public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel { try layer.kernel(context) }
+  public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
+    return try layer.kernel(context)
+  }
 }

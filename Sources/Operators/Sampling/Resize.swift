@@ -216,6 +216,7 @@ public struct Resize: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Widening.kernel(self, context) { return kernel }
     let x = try context.input(0), y = try context.output(0)
     let constants = try constants(context.constant)
     let unread = Set((1..<max(context.inputs.count, 1)).filter { context.has($0) })
@@ -229,6 +230,9 @@ public struct Resize: Operator {
     }
     guard y.count > 0 else { return Kernel(unreadInputs: unread) { _ in } }
     var tables: [(axis: Int, table: ResampleTable)] = []
+    guard axes.allSatisfy({ max($0.axes.input, $0.axes.output) <= 1 << 26 }) else {
+      throw context.unsupported("resizing \(x.shape) to \(y.shape) is not implemented")
+    }
     for (axis, resampled) in axes {
       let table = ResampleTable(
         resampled, coordinates, interpolation, antialias: antialias, excludesOutside: excludesOutside)

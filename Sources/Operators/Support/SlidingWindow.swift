@@ -11,8 +11,10 @@ struct SlidingWindow: Hashable, Sendable {
     case valid
   }
 
-  /// The largest extent of an attribute or a spatial axis; products of two stay far inside `Int`.
+  /// The largest extent of a spatial axis; products of two stay far inside `Int`.
   static let largestExtent = 1 << 31
+  /// The largest kernel extent, stride, dilation or pad.
+  static let largestAttribute = 1 << 24
 
   var kernel: [Int]?
   var strides: [Int]?
@@ -24,8 +26,8 @@ struct SlidingWindow: Hashable, Sendable {
   init(_ node: NodeReader) throws(OperatorError) {
     func positive(_ name: String) throws(OperatorError) -> [Int]? {
       guard let values = try node.ints(name) else { return nil }
-      guard values.allSatisfy({ 1...Self.largestExtent ~= $0 }) else {
-        throw node.invalid("attribute “\(name)” is \(values); every value must be at least 1")
+      guard values.allSatisfy({ 1...Self.largestAttribute ~= $0 }) else {
+        throw node.invalid("attribute “\(name)” is \(values); every value must be from 1 to \(Self.largestAttribute)")
       }
       return values
     }
@@ -34,8 +36,8 @@ struct SlidingWindow: Hashable, Sendable {
     dilations = try positive("dilations")
     roundsUp = try node.bool("ceil_mode", default: false)
     let pads = try node.ints("pads") ?? []
-    guard pads.allSatisfy({ 0...Self.largestExtent ~= $0 }) else {
-      throw node.invalid("attribute “pads” is \(pads); no value may be negative")
+    guard pads.allSatisfy({ 0...Self.largestAttribute ~= $0 }) else {
+      throw node.invalid("attribute “pads” is \(pads); every value must be from 0 to \(Self.largestAttribute)")
     }
     switch try node.string("auto_pad", default: "NOTSET") {
     case "NOTSET", "": padding = .explicit(pads)
