@@ -21,7 +21,7 @@ public final class AudioReader {
   public var isSeekable: Bool { source.isSeekable }
 
   private let source: SoundFile
-  private let resampler: Resampler?
+  private let resampler: (any Resampler)?
   private let firstFrame: Int
   /// Frames to read at most; `Int.max` up to the end.
   private let frameLimit: Int
@@ -83,7 +83,7 @@ public final class AudioReader {
       Self.sampleCount(frameCount: $0, from: source.sampleRate, to: sampleRate)
     }
     resampler =
-      source.sampleRate == sampleRate ? nil : try Resampler(inputRate: source.sampleRate, outputRate: sampleRate)
+      source.sampleRate == sampleRate ? nil : try makeResampler(inputRate: source.sampleRate, outputRate: sampleRate)
     pending = .allocate(capacity: SoundFile.blockFrameCount)
     pending.initialize(repeating: 0)
     try skipToStart()

@@ -16,7 +16,7 @@ public enum ImageFile {
   public static func read(_ path: String) throws(MediaError) -> ImageRGB8 {
     let file = try Descriptor.open(regularFile: path)
     let bytes = try file.readAll(path: path, byteLimit: maximumByteCount)
-    return try bytes.withUnsafeBufferPointer { buffer throws(MediaError) in
+    return try bytes.withBuffer { buffer throws(MediaError) in
       try read(bytes: UnsafeRawBufferPointer(buffer), name: path)
     }
   }

@@ -63,6 +63,6 @@ public final class JPEGEncoder {
   /// Compresses a picture of the encoder's size.
   public func encode(_ image: ImageRGB8) throws(MediaError) -> [UInt8] {
     precondition(image.width == width && image.height == height, "the frame has another size than its encoder")
-    return try image.pixels.withUnsafeBufferPointer { rgb throws(MediaError) in [UInt8](try encode(rgb)) }
+    return try image.pixels.withBuffer { rgb throws(MediaError) in [UInt8](try encode(rgb)) }
   }
 }

@@ -1,42 +1,18 @@
-internal import CMedia
-
-/// Changes the sample rate of a stream: output sample k is the band-limited input at time k / `outputRate`, exactly.
+/// Changes the sample rate of a stream: output sample k is the band-limited input at time k / output rate, exactly.
 ///
 /// What lies before the first and after the last input sample counts as 0.
-final class Resampler {
-  private let state: OpaquePointer
-  private let ratio: Double
-
-  init(inputRate: Int, outputRate: Int) throws(MediaError) {
-    ratio = Double(outputRate) / Double(inputRate)
-    var error: Int32 = 0
-    guard src_is_valid_ratio(ratio) != 0, let state = src_new(Int32(SRC_SINC_MEDIUM_QUALITY), 1, &error)
-    else {
-      throw MediaError(
-        path: "resampler",
-        problem: error == 0
-          ? .invalidRequest("\(inputRate) to \(outputRate) samples a second is too far") : .outOfMemory)
-    }
-    self.state = state
-  }
-
-  deinit { src_delete(state) }
-
+protocol Resampler: AnyObject {
   /// Forgets the stream.
-  func reset() { src_reset(state) }
+  func reset()
 
-  /// Consumes from `input` and produces into `output`; returns how much of each. Both zero only if both are empty.
+  /// Consumes from `input` and produces into `output`; returns how much of each, something unless one of them is empty.
   func process(
     _ input: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>
-  ) -> (consumed: Int, produced: Int) {
-    var data = SRC_DATA()
-    data.data_in = input.baseAddress
-    data.input_frames = input.count
-    data.data_out = output.baseAddress
-    data.output_frames = output.count
-    data.src_ratio = ratio
-    let error = src_process(state, &data)
-    precondition(error == 0, "libsamplerate refused valid arguments")
-    return (data.input_frames_used, data.output_frames_gen)
-  }
+  ) -> (consumed: Int, produced: Int)
+}
+
+/// The resampler for a pair of rates: `PolyphaseResampler`, or libsamplerate where that would need too large a table.
+func makeResampler(inputRate: Int, outputRate: Int) throws(MediaError) -> any Resampler {
+  if let polyphase = PolyphaseResampler(inputRate: inputRate, outputRate: outputRate) { return polyphase }
+  return try LibraryResampler(inputRate: inputRate, outputRate: outputRate)
 }
