@@ -100,13 +100,14 @@ final class SpeechTracks {
   }
 
   /// Forgets outputs before `position`, which no later call will ask for.
+  ///
+  /// Every stage keeps what the next one still reads: it may be far behind `position`.
   func forget(before position: Double) {
-    let first = Int(max(position, 0))
-    smoothed.forget(before: first)
-    gated.forget(before: first - smooth.count)
-    raw.forget(before: first - smooth.count)
-    let fade = tracks.gate?.fade ?? 0, hold = tracks.gate?.hold ?? 0
-    let column = min(tracks.hop * raw.end - tracks.before, tracks.hop * (first - smooth.count - fade) - hold)
+    smoothed.forget(before: Int(max(position, 0)))
+    gated.forget(before: smoothed.end - smooth.count)
+    raw.forget(before: gated.end)
+    let gateReach = tracks.hop * (tracks.gate?.fade ?? 0) + (tracks.gate?.hold ?? 0)
+    let column = min(tracks.hop * raw.end - tracks.before, tracks.hop * gated.end - gateReach)
     columns.forget(before: column)
     loud.forget(before: column)
   }

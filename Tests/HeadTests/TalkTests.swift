@@ -69,6 +69,17 @@ struct TalkTests {
     }
   }
 
+  @Test func framesFarApartAreTheSameAsThoseOfAFullTalk() throws {
+    try withSpeech(9) { speech in
+      let every = try frames { $0.speech = speech }
+      let few = try frames {
+        $0.speech = speech
+        $0.fps = 1
+      }
+      #expect(few == stride(from: 0, to: every.count, by: 25).map { every[$0] })
+    }
+  }
+
   @Test func aPartOfTheSpeechHasAsManyFramesAsItsLength() throws {
     try withSpeech(2) { speech in
       let part = try frames {
