@@ -62,7 +62,6 @@ public struct Operands {
 
   public func rawInput(_ index: Int) -> UnsafeRawPointer { UnsafeRawPointer(pointers[index]!) }
   public func rawOutput(_ index: Int) -> UnsafeMutableRawPointer { pointers[inputCount + index]! }
-  public func hasOutput(_ index: Int) -> Bool { pointers[inputCount + index] != nil }
 
   public func input<Element>(_ index: Int, as _: Element.Type = Element.self) -> UnsafePointer<Element> {
     rawInput(index).assumingMemoryBound(to: Element.self)

@@ -26,7 +26,7 @@ public struct Dropout: Operator {
     guard ElementAccess.supports(maskType), maskType.elementByteCount != nil else {
       throw context.unsupported("a mask of type \(maskType) is not supported")
     }
-    let (byteCount, count) = (output.byteCount, input.count)
+    let (byteCount, count, hasMask) = (output.byteCount, input.count, mask != nil)
     // Training drops nothing when the ratio is 0.
     let ratioType = context.has(1) ? try context.input(1).dataType : nil
     let failure = context.unsupported("training is not supported")
@@ -37,7 +37,7 @@ public struct Dropout: Operator {
       }
       let (source, target) = (operands.rawInput(0), operands.rawOutput(0))
       if source != UnsafeRawPointer(target) { target.copyMemory(from: source, byteCount: byteCount) }
-      guard operands.hasOutput(1) else { return }
+      guard hasMask else { return }
       for k in 0..<count { ElementAccess.store(1 as Int64, operands.rawOutput(1), k, maskType) }
     }
   }
