@@ -61,6 +61,10 @@ public struct Operands {
   public func hasInput(_ index: Int) -> Bool { index < inputCount && pointers[index] != nil }
 
   public func rawInput(_ index: Int) -> UnsafeRawPointer { UnsafeRawPointer(pointers[index]!) }
+  /// Whether an output that the node lists is wanted.
+  ///
+  /// - Precondition: the node lists at least `index + 1` outputs; an operator decides that at preparation.
+  public func hasOutput(_ index: Int) -> Bool { pointers[inputCount + index] != nil }
   public func rawOutput(_ index: Int) -> UnsafeMutableRawPointer { pointers[inputCount + index]! }
 
   public func input<Element>(_ index: Int, as _: Element.Type = Element.self) -> UnsafePointer<Element> {
