@@ -15,7 +15,10 @@ public struct Bundle: Sendable {
   /// The path of a file that the manifest names; refuses one that lies outside the folder.
   public func path(_ name: String) throws(HeadError) -> String {
     let manifestPath = "\(folder)/head.json"
-    guard !name.isEmpty, name.utf8.count <= 255, !name.hasPrefix("/"), !name.split(separator: "/").contains(".."),
+    guard name.utf8.count <= 255 else {
+      throw .bundle(path: manifestPath, problem: "the path “\(name.prefix(40))…” is longer than 255 bytes")
+    }
+    guard !name.isEmpty, !name.hasPrefix("/"), !name.split(separator: "/").contains(".."),
       !name.utf8.contains(0)
     else { throw .bundle(path: manifestPath, problem: "the path “\(name)” leaves the bundle's folder") }
     let path = "\(folder)/\(name)"

@@ -7,6 +7,7 @@ public final class FaceModels {
   private let detector: Invocation
   private let landmarker: Invocation
   private let pool: ThreadPool
+  private let folder: String
 
   /// Looks for `face/detect.onnx` and `face/landmark.onnx` in the folders that hold heads.
   public convenience init(options: ModelOptions = ModelOptions(), pool: ThreadPool) throws(HeadError) {
@@ -20,6 +21,7 @@ public final class FaceModels {
 
   public init(folder: String, options: ModelOptions, pool: ThreadPool) throws(HeadError) {
     self.pool = pool
+    self.folder = folder
     detector = try reporting {
       try Session(Model(path: "\(folder)/detect.onnx", options: options), pool: pool).invocation(["image": [1, 3, 128, 128]])
     }
@@ -98,6 +100,9 @@ public final class FaceModels {
     }
     let regressors = try reporting { try detector.output("regressors") }
     let scores = try reporting { try detector.output("scores") }
+    guard scores.count >= Self.anchors.count, regressors.count >= Self.anchors.count * 16 else {
+      throw .bundle(path: "\(folder)/detect.onnx", problem: "“scores” or “regressors” have too few numbers")
+    }
 
     let back = map.inverse ?? .identity
     var found: [Region] = []
@@ -149,7 +154,7 @@ public final class FaceModels {
     }
     let output = try reporting { try landmarker.output("landmarks") }
     guard output.count >= Landmarks.count * 3 else {
-      throw .bundle(path: "landmark.onnx", problem: "its output “landmarks” has too few numbers")
+      throw .bundle(path: "\(folder)/landmark.onnx", problem: "its output “landmarks” has too few numbers")
     }
     let back = map.inverse ?? .identity
     return (0..<Landmarks.count).map { index in

@@ -39,6 +39,10 @@ public struct Landmarks: Sendable {
     }
     try reader.finish()
     self.points = points
+    let left = middle(Self.leftEye), right = middle(Self.rightEye)
+    guard abs(right.x - left.x) + abs(right.y - left.y) >= 1 else {
+      throw .bundle(path: path, problem: "its points show no face: both eyes are in the same place")
+    }
   }
 
   /// The corners of the eyes and of the mouth.

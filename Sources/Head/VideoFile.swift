@@ -37,9 +37,9 @@ public final class VideoFile: FrameSink {
     ]
     if let duration { arguments += ["-t", "\(duration)"] }
     arguments += [
-      "-i", speech.hasPrefix("-") ? "./\(speech)" : speech, "-map", "0:v", "-map", "1:a", "-c:v", "libx264", "-crf",
+      "-i", "file:\(speech)", "-map", "0:v", "-map", "1:a", "-c:v", "libx264", "-crf",
       "18", "-preset", "veryfast", "-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2", "-pix_fmt", "yuv420p", "-c:a", "aac",
-      "-shortest", "-movflags", "+faststart", temporaryPath,
+      "-shortest", "-movflags", "+faststart", "file:\(temporaryPath)",
     ]
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -68,7 +68,11 @@ public final class VideoFile: FrameSink {
   }
 
   public func write(_ jpeg: UnsafeRawBufferPointer, index: Int) throws(MediaError) {
-    try stream.write(jpeg, index: index)
+    do {
+      try stream.write(jpeg, index: index)
+    } catch where error.problem == .closedPipe {
+      throw failure
+    }
   }
 
   /// Waits until ffmpeg has written the video, and gives the file its name.
@@ -80,7 +84,11 @@ public final class VideoFile: FrameSink {
     while waitpid(process, &status, 0) < 0, errno == EINTR {}
     guard status == 0, rename(temporaryPath, path) == 0 else {
       unlink(temporaryPath)
-      throw MediaError(path: path, problem: .invalidRequest("ffmpeg could not write the video (see its message above)"))
+      throw failure
     }
+  }
+
+  private var failure: MediaError {
+    MediaError(path: path, problem: .invalidRequest("ffmpeg could not write the video (see its message above)"))
   }
 }

@@ -77,11 +77,15 @@ final class WarpPipeline: FramePipeline {
     _ bundle: Bundle, _ manifest: WarpManifest, _ landmarks: Landmarks, options: ModelOptions, pool: ThreadPool
   ) throws(HeadError) -> [String: Tensor] {
     let path = try bundle.path(manifest.prepare)
-    return try reporting {
+    let prepared = try reporting {
       let model = try Model(path: path, options: options)
       let points = Tensor(manifest.crop.inUnitCrop(landmarks), shape: [Landmarks.count, 3])
       return try Session(model, pool: pool).run(["landmarks": points])
     }
+    for (name, tensor) in prepared where tensor.dataType != .float32 {
+      throw .bundle(path: path, problem: "its output “\(name)” holds \(tensor.dataType), not float elements")
+    }
+    return prepared
   }
 
   var invocations: [(name: String, invocation: Invocation)] { [("render", render), ("audio", tracks.invocation)] }

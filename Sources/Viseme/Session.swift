@@ -35,7 +35,8 @@ public final class Session {
       }
       ordered.append(tensor)
     }
-    return Dictionary(uniqueKeysWithValues: zip(model.outputs.map(\.name), try run(ordered)))
+    // A model may list an output twice; both are the same value.
+    return Dictionary(zip(model.outputs.map(\.name), try run(ordered))) { first, _ in first }
   }
 
   /// Runs the model on inputs in its own order and returns its outputs in its order.

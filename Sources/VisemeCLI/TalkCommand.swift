@@ -71,20 +71,22 @@ struct TalkCommand: ParsableCommand {
     guard video == nil || VideoFile.isAvailable else {
       throw ValidationError("--video needs ffmpeg, which is not installed (apt install ffmpeg)")
     }
+    guard (1...240).contains(fps?.value ?? 25) else { throw ValidationError("--fps is 1 to 240") }
     guard output != "-" || !json else {
       throw ValidationError("--json prints to standard output, where -o - writes the frames: use one of them")
     }
   }
 
   func run() throws {
+    muteLibraries()
     do {
       try TalkRun(self).run()
     } catch let error as HeadError {
       if case .cancelled = error { throw ExitCode(130) }
-      printError("\(error)")
+      printLine("\(error)")
       throw ExitCode(1)
     } catch let error as MediaError {
-      printError("\(error)")
+      printLine("\(error)")
       throw ExitCode(1)
     }
   }

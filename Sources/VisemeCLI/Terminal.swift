@@ -1,7 +1,20 @@
-import Glibc
+// C's stderr is a variable; only `muteLibraries` sets it, before any thread starts.
+@preconcurrency import Glibc
 
 /// Prints a line to standard error.
 func printError(_ text: String) { writeError(text + "\n") }
+
+/// Prints one line to standard error, whatever characters names of files bring along.
+func printLine(_ text: String) {
+  let scalars = text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }
+  printError(String(String.UnicodeScalarView(scalars)))
+}
+
+/// Sends away what libraries print to C's stderr, such as a decoder's warnings about a file that is then refused in our
+/// own words, which go to the descriptor directly.
+func muteLibraries() {
+  if let nowhere = fopen("/dev/null", "w") { stderr = nowhere }
+}
 
 /// Writes text to standard error, unbuffered.
 private func writeError(_ text: String) {
