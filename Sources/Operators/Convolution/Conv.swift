@@ -29,15 +29,17 @@ public struct Conv: ActivationFusing, AffineFolding, ResidualFusing {
     let channels = x?[1].value, perGroup = w?[1].value, filters = w?[0]
     if let channels, let perGroup, channels.isMultiple(of: groups) == false || channels / groups != perGroup {
       throw context.invalid(
-        "an input of shape \(TensorType(nil, x).extents) has \(channels) channels; weights of shape \(TensorType(nil, w).extents) in \(groups) groups need \(perGroup) for each group")
+        "an input of shape \(TensorType(nil, x).extents) has \(channels) channels; weights of shape "
+          + "\(TensorType(nil, w).extents) in \(groups) groups need \(perGroup) for each group")
     }
     if let count = filters?.value, !count.isMultiple(of: groups) {
       throw context.invalid("\(count) filters do not fall into \(groups) groups")
     }
     if !epilogue.isResidual(2, of: context.inputs.count) { try context.expectVector(2, count: filters) }
     var space = [Dimension](repeating: .unknown, count: rank - 2)
-    if let kernel = window.kernel ?? w.flatMap({ TensorType(nil, Array($0[2...])).shape?.dims }), let x {
-      if let own = w.flatMap({ TensorType(nil, Array($0[2...])).shape?.dims }) { try window.expect(rank: rank - 2, kernel: own, context.node) }
+    let weightKernel = w.flatMap { TensorType(nil, Array($0[2...])).shape?.dims }
+    if let kernel = window.kernel ?? weightKernel, let x {
+      if let own = weightKernel { try window.expect(rank: rank - 2, kernel: own, context.node) }
       space = try window.outputs(of: Array(x[2...]), kernel: kernel, context)
     }
     return [try context.outputType(type, [x?[0] ?? .unknown, filters ?? .unknown] + space)]

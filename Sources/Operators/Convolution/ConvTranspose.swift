@@ -38,7 +38,8 @@ public struct ConvTranspose: ActivationFusing, AffineFolding, ResidualFusing {
     }
     if let a = x?[1].value, let b = w?[0].value, a != b || !a.isMultiple(of: groups) {
       throw context.invalid(
-        "an input of shape \(TensorType(nil, x).extents) has \(a) channels; weights of shape \(TensorType(nil, w).extents) in \(groups) groups are for \(b)")
+        "an input of shape \(TensorType(nil, x).extents) has \(a) channels; weights of shape "
+          + "\(TensorType(nil, w).extents) in \(groups) groups are for \(b)")
     }
     var filters = Dimension.unknown
     if let perGroup = w?[1].value {
@@ -48,8 +49,9 @@ public struct ConvTranspose: ActivationFusing, AffineFolding, ResidualFusing {
     }
     if !epilogue.isResidual(2, of: context.inputs.count) { try context.expectVector(2, count: filters) }
     var space = [Dimension](repeating: .unknown, count: rank - 2)
-    if let kernel = window.kernel ?? w.flatMap({ TensorType(nil, Array($0[2...])).shape?.dims }), let x {
-      if let own = w.flatMap({ TensorType(nil, Array($0[2...])).shape?.dims }) { try window.expect(rank: rank - 2, kernel: own, context.node) }
+    let weightKernel = w.flatMap { TensorType(nil, Array($0[2...])).shape?.dims }
+    if let kernel = window.kernel ?? weightKernel, let x {
+      if let own = weightKernel { try window.expect(rank: rank - 2, kernel: own, context.node) }
       for axis in 0..<(rank - 2) {
         guard let extent = x[axis + 2].value else { continue }
         space[axis] = .fixed(try self.axis(axis, of: rank - 2, input: extent, kernel: kernel, context.node).output)
@@ -59,7 +61,9 @@ public struct ConvTranspose: ActivationFusing, AffineFolding, ResidualFusing {
   }
 
   /// The window along one spatial axis, its `input` and `output` as this operator means them.
-  private func axis(_ axis: Int, of rank: Int, input: Int, kernel: [Int], _ node: Node) throws(OperatorError) -> WindowAxis {
+  private func axis(
+    _ axis: Int, of rank: Int, input: Int, kernel: [Int], _ node: Node
+  ) throws(OperatorError) -> WindowAxis {
     func invalid(_ reason: String) -> OperatorError { OperatorError(.invalid, node: node.label, reason) }
     try window.expect(rank: rank, kernel: kernel, node)
     guard outputPadding == nil || outputPadding?.count == rank else {

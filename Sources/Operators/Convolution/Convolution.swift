@@ -116,8 +116,8 @@ struct Convolution: @unchecked Sendable {
     let packed: Captured<UnsafeMutableRawPointer>?
     if let constant = context.constant(1) {
       let level = String(cString: vz_cpu_name(context.target.level))
-      let buffer = try context.packed("convolution/\(level)/\(packing.algorithm.rawValue)", byteCount: packing.byteCount) {
-        bytes in
+      let purpose = "convolution/\(level)/\(packing.algorithm.rawValue)"
+      let buffer = try context.packed(purpose, byteCount: packing.byteCount) { bytes in
         let slice = TensorBuffer(byteCount: weightSlices > 1 ? constant.byteCount / weightSlices : 0)
         packing.pack(constant.baseAddress.assumingMemoryBound(to: Float.self), slice.base, into: bytes)
         withExtendedLifetime(constant) {}

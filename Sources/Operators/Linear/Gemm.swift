@@ -27,7 +27,8 @@ public struct Gemm: ActivationFusing, BiasFusing {
     let a = try context.dims(0, rank: 2...2), b = try context.dims(1, rank: 2...2)
     if let k = a?[transposesA ? 0 : 1].value, let other = b?[transposesB ? 1 : 0].value, k != other {
       throw context.invalid(
-        "A of shape \(TensorType(nil, a).extents)\(transposesA ? " transposed" : "") does not multiply B of shape \(TensorType(nil, b).extents)\(transposesB ? " transposed" : "")")
+        "A of shape \(TensorType(nil, a).extents)\(transposesA ? " transposed" : "") does not multiply B of shape "
+          + "\(TensorType(nil, b).extents)\(transposesB ? " transposed" : "")")
     }
     let result = [a?[transposesA ? 1 : 0] ?? .unknown, b?[transposesB ? 0 : 1] ?? .unknown]
     if context.has(2), let c = try context.tensor(2).dims {
@@ -229,7 +230,8 @@ private struct Summand: @unchecked Sendable {
       let target = (scratch + offset).assumingMemoryBound(to: Float.self)
       let c = operands.input(2, as: Float.self)
       for i in 0..<rows { for j in 0..<n { target[i * n + j] = beta * c[i * rowStride + j * columnStride] } }
-      if rows == 1, buffer == nil { ending.bias = UnsafePointer(target) } else { ending.residual = UnsafePointer(target) }
+      let isRow = rows == 1 && buffer == nil
+      if isRow { ending.bias = UnsafePointer(target) } else { ending.residual = UnsafePointer(target) }
     }
   }
 }

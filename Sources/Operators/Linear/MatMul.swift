@@ -102,7 +102,8 @@ public struct MatMul: ActivationFusing, BiasFusing, ResidualFusing {
     ending.residual_ld = n
     ending.residual_after = epilogue.residual == .afterActivation
     if epilogue.hasResidual, try context.input(2).shape != context.output(0).shape {
-      throw context.invalid("the residual has shape \(try context.input(2).shape), the output \(try context.output(0).shape)")
+      throw context.invalid(
+        "the residual has shape \(try context.input(2).shape), the output \(try context.output(0).shape)")
     }
     let job = ProductJob(
       products: products, b: b, ending: ending, residualInput: epilogue.hasResidual ? 2 : nil, packedOffset: packed,
@@ -247,8 +248,8 @@ private struct ProductJob: @unchecked Sendable {
 
   private func call(_ operands: Operands) -> Call {
     Call(
-      job: self, a: operands.input(0), b: b.constant == nil ? operands.input(1) : nil, residual: residualInput.map { operands.input($0) },
-      y: operands.output(0), exec: operands.exec.pointee)
+      job: self, a: operands.input(0), b: b.constant == nil ? operands.input(1) : nil,
+      residual: residualInput.map { operands.input($0) }, y: operands.output(0), exec: operands.exec.pointee)
   }
 
   private func multiply(_ index: Int, _ call: borrowing Call, _ exec: UnsafePointer<vz_exec>) {
@@ -273,7 +274,7 @@ private struct ProductJob: @unchecked Sendable {
     }
   }
 
-  private static let task: @convention(c) (UnsafeMutableRawPointer?, Int, Int, UInt32) -> Void = {
+  private static let task: @Sendable @convention(c) (UnsafeMutableRawPointer?, Int, Int, UInt32) -> Void = {
     context, begin, end, worker in
     let call = context!.assumingMemoryBound(to: Call.self)
     var exec = call.pointee.exec

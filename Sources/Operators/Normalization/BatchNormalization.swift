@@ -67,11 +67,11 @@ public struct BatchNormalization: AffineOperator {
     if let kernel = try Widening.kernel(self, context) { return kernel }
     try context.expectFloat32(0, 1, 2, 3, 4)
     let x = try context.input(0), y = try context.output(0)
-    if isTraining { return try trainingKernel(context) }
     let channels = isPerElement ? x.shape.count(1..<x.shape.rank) : x.shape.rank > 1 ? x.shape[1] : 1
     for index in 1...4 where try context.input(index).count != channels {
       throw context.invalid("input \(index) has shape \(try context.input(index).shape) instead of [\(channels)]")
     }
+    if isTraining { return try trainingKernel(context) }
     let map = ChannelMap(x: x, y: y, channels: channels, isPerElement: isPerElement)
     let inPlace: Set<Int> = x.layout == y.layout ? [0] : []
     if let (scale, shift) = affine(constants: context.inputs.map { $0?.constant }) {

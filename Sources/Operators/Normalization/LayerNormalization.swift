@@ -83,7 +83,8 @@ struct NormalizedRows: Hashable, Sendable {
         }
       guard fits else {
         throw context.invalid(
-          "input \(index) of shape \(TensorType(nil, scale).extents) does not broadcast to the axes from \(axis) on of \(TensorType(nil, dims).extents)")
+          "input \(index) of shape \(TensorType(nil, scale).extents) does not broadcast to the axes from \(axis) on of "
+            + TensorType(nil, dims).extents)
       }
     }
     return try context.outputType(type, dims)

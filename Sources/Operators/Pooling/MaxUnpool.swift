@@ -21,7 +21,8 @@ public struct MaxUnpool: Operator {
         && zip(dims, indices).allSatisfy { $0.value == nil || $1.value == nil || $0 == $1 }
       guard fits else {
         throw context.invalid(
-          "indices of shape \(TensorType(nil, indices).extents) do not fit an input of shape \(TensorType(nil, dims).extents)")
+          "indices of shape \(TensorType(nil, indices).extents) do not fit an input of shape "
+            + TensorType(nil, dims).extents)
       }
     }
     if context.has(2) {
@@ -40,7 +41,10 @@ public struct MaxUnpool: Operator {
     for axis in 0..<rank {
       var pads = 0
       if case .explicit(let all) = window.padding, !all.isEmpty { pads = all[axis] + all[axis + rank] }
-      guard let extent = dims[axis + 2].value, extent <= SlidingWindow.largestExtent else { space.append(.unknown); continue }
+      guard let extent = dims[axis + 2].value, extent <= SlidingWindow.largestExtent else {
+        space.append(.unknown)
+        continue
+      }
       let output = (extent - 1) * (window.strides?[axis] ?? 1) + window.kernel![axis] - pads
       guard output >= 0 else { throw context.invalid("the pads leave nothing of axis \(axis + 2)") }
       space.append(.fixed(output))
@@ -55,10 +59,9 @@ public struct MaxUnpool: Operator {
     }
     let count = x.count, byteCount = y.byteCount, label = context.node.label
     // Indices count within the pooled tensor's own extents; a larger output keeps the coordinates.
+    let pooled = [TensorType(x.dataType, x.shape), TensorType(.int64, x.shape)]
     let natural = try infer(
-      InferenceContext(
-        node: withoutShape(context.node),
-        inputs: [.init(type: .tensor(TensorType(x.dataType, x.shape))), .init(type: .tensor(TensorType(.int64, x.shape)))])
+      InferenceContext(node: withoutShape(context.node), inputs: pooled.map { .init(type: .tensor($0)) })
     )[0].tensor?.shape ?? y.shape
     guard natural.rank == y.shape.rank else { throw context.invalid("the output shape \(y.shape) does not fit the input") }
     let strides = y.shape.rowMajorStrides, extents = natural.dims, limits = y.shape.dims

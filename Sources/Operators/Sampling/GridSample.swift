@@ -34,7 +34,8 @@ public struct GridSample: Operator {
     guard let x, let grid else { return [.tensor(TensorType(type, nil as [Dimension]?))] }
     guard x.count == grid.count else {
       throw context.invalid(
-        "an input of shape \(TensorType(nil, x).extents) and a grid of shape \(TensorType(nil, grid).extents) have different ranks")
+        "an input of shape \(TensorType(nil, x).extents) and a grid of shape \(TensorType(nil, grid).extents) "
+          + "have different ranks")
     }
     if let coordinates = grid[grid.count - 1].value, coordinates != x.count - 2 {
       throw context.invalid("the grid's positions have \(coordinates) coordinates instead of \(x.count - 2)")
@@ -42,7 +43,9 @@ public struct GridSample: Operator {
     if let a = x[0].value, let b = grid[0].value, a != b {
       throw context.invalid("the input holds \(a) images, but the grid is for \(b)")
     }
-    if x.count == 5, mode == VZ_GRIDSAMPLE_CUBIC { throw context.unsupported("cubic sampling of volumes is not implemented") }
+    if x.count == 5, mode == VZ_GRIDSAMPLE_CUBIC {
+      throw context.unsupported("cubic sampling of volumes is not implemented")
+    }
     let batch = x[0].value == nil ? grid[0] : x[0]
     return [try context.outputType(type, [batch, x[1]] + grid[1..<(grid.count - 1)])]
   }

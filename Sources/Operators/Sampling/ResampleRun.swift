@@ -166,7 +166,7 @@ struct ResampleRun: @unchecked Sendable {
 extension ResampleTable {
   static func identity(_ extent: Int) -> ResampleTable {
     ResampleTable(
-      input: extent, output: extent, taps: 1, indices: (0..<Int32(clamping: extent)).map { $0 }, weights: nil, isOutside: nil)
+      input: extent, output: extent, taps: 1, indices: Array(0..<Int32(clamping: extent)), weights: nil, isOutside: nil)
   }
 }
 

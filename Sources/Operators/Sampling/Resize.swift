@@ -83,15 +83,17 @@ public struct Resize: Operator {
       return [.tensor(TensorType(type, result))]
     }
     if let shape = TensorType(nil, dims).shape {
-      for axis in try resampledAxes(shape, chosen, constants, context.node) { result[axis.axis] = .fixed(axis.axes.output) }
+      for (axis, resampled) in try resampledAxes(shape, chosen, constants, context.node) {
+        result[axis] = .fixed(resampled.output)
+      }
     } else {
       for (place, axis) in chosen.enumerated() {
         if let sizes = constants.sizes, sizes.count == chosen.count, aspectRatio == .stretch {
           result[axis] = .fixed(sizes[place])
         } else if let scales = constants.scales, scales.count == chosen.count {
-          result[axis] =
-            scales[place] == 1
-            ? dims[axis] : try dims[axis].value.map { (v) throws(OperatorError) in .fixed(try Self.scaled(v, scales[place], context.node)) } ?? .unknown
+          guard scales[place] != 1 else { continue }
+          result[axis] = .unknown
+          if let extent = dims[axis].value { result[axis] = .fixed(try Self.scaled(extent, scales[place], context.node)) }
         } else {
           result[axis] = .unknown
         }
@@ -230,7 +232,7 @@ public struct Resize: Operator {
     }
     guard y.count > 0 else { return Kernel(unreadInputs: unread) { _ in } }
     var tables: [(axis: Int, table: ResampleTable)] = []
-    guard axes.allSatisfy({ max($0.axes.input, $0.axes.output) <= 1 << 26 }) else {
+    guard axes.allSatisfy({ max($0.axes.input, $0.axes.output) <= 1 << 24 }) else {
       throw context.unsupported("resizing \(x.shape) to \(y.shape) is not implemented")
     }
     for (axis, resampled) in axes {

@@ -49,7 +49,9 @@ struct FusedEpilogue: Hashable, Sendable {
 
   /// The activation as the kernels want it, and the memory its slopes are in.
   func action(channels: Int, _ context: KernelContext) throws(OperatorError) -> (vz_act, TensorBuffer?) {
-    guard case .prelu(let slopes)? = activation, slopes.count != 1 else { return (activation.map(vz_act.init) ?? vz_act(), nil) }
+    guard case .prelu(let slopes)? = activation, slopes.count != 1 else {
+      return (activation.map(vz_act.init) ?? vz_act(), nil)
+    }
     guard slopes.count == channels else {
       throw context.invalid("PRelu has \(slopes.count) slopes for \(channels) channels")
     }

@@ -6,7 +6,9 @@ extension InferenceContext {
   func outputType(_ dataType: DataType?, _ dims: [Dimension]?) throws(OperatorError) -> ValueType {
     let type = TensorType(dataType, dims)
     if let shape = type.shape {
-      guard let count = shape.checkedCount, let bytes = (dataType ?? .float64).byteCount(of: count), bytes <= 1 << 46
+      // Empty outputs as well: products of some of their extents are taken later.
+      guard shape.dims.allSatisfy({ $0 >= 0 }), let count = Shape(shape.dims.map { max($0, 1) }).checkedCount,
+        count <= 1 << 44
       else { throw OperatorError(.tooLarge, node: node.label, "an output of shape \(shape) is too large") }
     }
     return .tensor(type)

@@ -9,8 +9,8 @@ enum Widening {
     let operands = (context.inputs + context.outputs).compactMap { $0 }
     guard operands.contains(where: { $0.dataType.isNarrowFloat }) else { return nil }
     let wide = KernelContext(
-      node: context.node, inputs: context.inputs.map { $0.map(widened) }, outputs: context.outputs.map { $0.map(widened) },
-      target: context.target, weights: WeightCache(names: []))
+      node: context.node, inputs: context.inputs.map { $0.map(widened) },
+      outputs: context.outputs.map { $0.map(widened) }, target: context.target, weights: WeightCache(names: []))
     let inner = try operation.kernel(wide)
     guard case .compute(let body) = inner.effect else {
       throw context.unsupported("\(context.node.operatorName) of narrow floats is not implemented")
@@ -64,7 +64,9 @@ enum Widening {
     wide.constant = operand.constant.map { tensor in
       let buffer = TensorBuffer(byteCount: tensor.count * 4)
       let values = buffer.base.assumingMemoryBound(to: Float.self)
-      for index in 0..<tensor.count { values[index] = Float(ElementAccess.double(tensor.baseAddress, index, tensor.dataType)) }
+      for index in 0..<tensor.count {
+        values[index] = Float(ElementAccess.double(tensor.baseAddress, index, tensor.dataType))
+      }
       return Tensor(.float32, tensor.shape, buffer: buffer)
     }
     return wide
