@@ -21,9 +21,11 @@ public struct NarrowFloat: Hashable, Sendable {
   public static let float16 = NarrowFloat(exponentBits: 5, mantissaBits: 10, bias: 15, specials: .infinityAndNaN)
   public static let bfloat16 = NarrowFloat(exponentBits: 8, mantissaBits: 7, bias: 127, specials: .infinityAndNaN)
   public static let float8e4m3fn = NarrowFloat(exponentBits: 4, mantissaBits: 3, bias: 7, specials: .nan)
-  public static let float8e4m3fnuz = NarrowFloat(exponentBits: 4, mantissaBits: 3, bias: 8, specials: .nanAtNegativeZero)
+  public static let float8e4m3fnuz = NarrowFloat(
+    exponentBits: 4, mantissaBits: 3, bias: 8, specials: .nanAtNegativeZero)
   public static let float8e5m2 = NarrowFloat(exponentBits: 5, mantissaBits: 2, bias: 15, specials: .infinityAndNaN)
-  public static let float8e5m2fnuz = NarrowFloat(exponentBits: 5, mantissaBits: 2, bias: 16, specials: .nanAtNegativeZero)
+  public static let float8e5m2fnuz = NarrowFloat(
+    exponentBits: 5, mantissaBits: 2, bias: 16, specials: .nanAtNegativeZero)
   public static let float4e2m1 = NarrowFloat(exponentBits: 2, mantissaBits: 1, bias: 1, specials: .none)
 
   private var magnitudeBits: Int { exponentBits + mantissaBits }

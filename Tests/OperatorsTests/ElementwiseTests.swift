@@ -28,9 +28,11 @@ func broadcastIndex(_ position: Int, of shape: Shape, in operand: Shape) -> Int 
 func broadcast(_ tensors: [Tensor], _ formula: ([Double]) -> Double) -> Expected {
   let shape = tensors.dropFirst().reduce(tensors[0].shape) { $0.broadcast(with: $1.shape)! }
   let values = tensors.map { $0.doubles! }
-  return Expected(shape, (0..<shape.count).map { position in
-    formula(tensors.indices.map { values[$0][broadcastIndex(position, of: shape, in: tensors[$0].shape)] })
-  })
+  return Expected(
+    shape,
+    (0..<shape.count).map { position in
+      formula(tensors.indices.map { values[$0][broadcastIndex(position, of: shape, in: tensors[$0].shape)] })
+    })
 }
 
 @Suite struct ElementwiseTests {
@@ -143,7 +145,8 @@ func broadcast(_ tensors: [Tensor], _ formula: ([Double]) -> Double) -> Expected
 
   @Test func modTakesTheSignItIsAskedFor() {
     let (x, y) = ([-4, 7, 5, 4, -7, 8] as [Int64], [2, -3, 8, -2, 3, 5] as [Int64])
-    OperatorRunner("Mod", version: 13).expect([Tensor(x), Tensor(y)], equals: [Tensor([0, -2, 5, 0, 2, 3] as [Int64])])
+    OperatorRunner("Mod", version: 13).expect(
+      [Tensor(x), Tensor(y)], equals: [Tensor([0, -2, 5, 0, 2, 3] as [Int64])])
     OperatorRunner("Mod", version: 13, attributes: ["fmod": .int(1)])
       .expect([Tensor(x), Tensor(y)], equals: [Tensor([0, 1, 5, 0, -1, 3] as [Int64])])
     let (a, b) = ([-4.3, 7.2, 5, 4.3, -7.2, 8] as [Float], [2.1, -3.4, 8, -2.1, 3.4, 5] as [Float])
@@ -247,9 +250,12 @@ func broadcast(_ tensors: [Tensor], _ formula: ([Double]) -> Double) -> Expected
       ("ThresholdedRelu", ["alpha": .float(1.5)], { $0 > 1.5 ? $0 : 0 }),
       ("Swish", [:], { $0 / (1 + exp(-$0)) }), ("Swish", ["alpha": .float(2)], { $0 / (1 + exp(-2 * $0)) }),
       ("Gelu", [:], { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }),
-      ("Gelu", ["approximate": .string(Array("tanh".utf8))], {
-        0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * pow($0, 3))))
-      }),
+      (
+        "Gelu", ["approximate": .string(Array("tanh".utf8))],
+        {
+          0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * pow($0, 3))))
+        }
+      ),
     ]
     for (number, (name, attributes, formula)) in functions.enumerated() {
       var random = RandomSource(seed: number)
@@ -277,7 +283,8 @@ func broadcast(_ tensors: [Tensor], _ formula: ([Double]) -> Double) -> Expected
     OperatorRunner("BitwiseAnd", version: 18).expect([x, y], equals: [Tensor([0b1000, 0x0F] as [UInt8])])
     OperatorRunner("BitwiseOr", version: 18).expect([x, y], equals: [Tensor([0b1110, 0xFF] as [UInt8])])
     OperatorRunner("BitwiseXor", version: 18).expect([x, y], equals: [Tensor([0b0110, 0xF0] as [UInt8])])
-    OperatorRunner("BitwiseNot", version: 18).expect([Tensor([5, -1] as [Int64])], equals: [Tensor([-6, 0] as [Int64])])
+    OperatorRunner("BitwiseNot", version: 18).expect(
+      [Tensor([5, -1] as [Int64])], equals: [Tensor([-6, 0] as [Int64])])
     OperatorRunner("BitwiseXor", version: 18).expect(
       [Tensor([2_654_435_761 &* 99, 7] as [Int64]), Tensor([805_459_861] as [Int64])],
       equals: [Tensor([(2_654_435_761 &* 99) ^ 805_459_861, 7 ^ 805_459_861] as [Int64])])
@@ -291,8 +298,10 @@ func broadcast(_ tensors: [Tensor], _ formula: ([Double]) -> Double) -> Expected
     let inputs = (0..<40).map { Tensor([Float($0), 1], shape: [2]) }
     OperatorRunner("Sum", version: 13).expect(inputs, equals: [Tensor([780, 40] as [Float])])
     OperatorRunner("Mean", version: 13).expect(inputs, gives: [Expected([2], [19.5, 1])])
-    OperatorRunner("Max", version: 13).expect([Tensor([1, .nan] as [Float]), Tensor([2, 1] as [Float])], equals: [Tensor([2, .nan] as [Float])])
-    OperatorRunner("Max", version: 13).expect([Tensor([Int64.max - 1]), Tensor([Int64.max])], equals: [Tensor([Int64.max])])
+    OperatorRunner("Max", version: 13).expect(
+      [Tensor([1, .nan] as [Float]), Tensor([2, 1] as [Float])], equals: [Tensor([2, .nan] as [Float])])
+    OperatorRunner("Max", version: 13).expect(
+      [Tensor([Int64.max - 1]), Tensor([Int64.max])], equals: [Tensor([Int64.max])])
   }
 
   @Test func misfitsAreRefused() {
@@ -329,7 +338,9 @@ func broadcast(_ tensors: [Tensor], _ formula: ([Double]) -> Double) -> Expected
     var longer = ElementwiseProgram(inputCount: 1)
     longer.outputs = longer.append(program, inputs: [longer.inputs[0], longer.inputs[0]])
     #expect(longer.canAppend(program, newInputs: 1))
-    while longer.canAppend(program, newInputs: 0) { longer.outputs = longer.append(program, inputs: [longer.outputs[0], longer.inputs[0]]) }
+    while longer.canAppend(program, newInputs: 0) {
+      longer.outputs = longer.append(program, inputs: [longer.outputs[0], longer.inputs[0]])
+    }
     #expect(longer.fitsKernel)
   }
 }

@@ -9,7 +9,9 @@ import Testing
 
   @Test func transposesMoveAxes() {
     var random = RandomSource(seed: 1)
-    let shapes: [Shape] = [[], [5], [3, 4], [2, 3, 4], [2, 3, 4, 5], [2, 1, 4, 5], [2, 3, 2, 4, 3], [2, 1, 2, 1, 2, 2, 2, 2, 2, 2]]
+    let shapes: [Shape] = [
+      [], [5], [3, 4], [2, 3, 4], [2, 3, 4, 5], [2, 1, 4, 5], [2, 3, 2, 4, 3], [2, 1, 2, 1, 2, 2, 2, 2, 2, 2],
+    ]
     for shape in shapes {
       let x = numbered(shape)
       var orders = (0..<4).map { _ in Array(0..<shape.rank).shuffled(using: &random) }
@@ -25,7 +27,8 @@ import Testing
           .expect([x], equals: [expected], "\(shape) by \(order)")
       }
     }
-    OperatorRunner("Transpose", version: 13).expect([int64s([1, 2, 3, 4], shape: [2, 2])], equals: [int64s([1, 3, 2, 4], shape: [2, 2])])
+    OperatorRunner("Transpose", version: 13).expect(
+      [int64s([1, 2, 3, 4], shape: [2, 2])], equals: [int64s([1, 3, 2, 4], shape: [2, 2])])
     OperatorRunner("Transpose", version: 13, attributes: ["perm": ints([0, 0])]).expectRefusal([numbered([2, 2])])
     OperatorRunner("Transpose", version: 13, attributes: ["perm": ints([0])]).expectRefusal([numbered([2, 2])])
   }
@@ -40,7 +43,9 @@ import Testing
       let resolved = axis < 0 ? axis + 4 : axis
       var target = shapes[0]
       target.dims[resolved] = extents.reduce(0, +)
-      let inputs = shapes.enumerated().map { number, shape in made(shape) { 1000 * number + position(of: $0, in: shape) } }
+      let inputs = shapes.enumerated().map { number, shape in
+        made(shape) { 1000 * number + position(of: $0, in: shape) }
+      }
       let expected = made(target) { index in
         var (number, index) = (0, index)
         while index[resolved] >= extents[number] {
@@ -49,11 +54,14 @@ import Testing
         }
         return 1000 * number + position(of: index, in: shapes[number])
       }
-      OperatorRunner("Concat", version: 13, attributes: ["axis": .int(axis)]).expect(inputs, equals: [expected], "axis \(axis)")
+      OperatorRunner("Concat", version: 13, attributes: ["axis": .int(axis)]).expect(
+        inputs, equals: [expected], "axis \(axis)")
     }
     OperatorRunner("Concat", version: 13, attributes: ["axis": .int(0)])
       .expect([int64s([1]), int64s([2, 3])], constants: [0], equals: [int64s([1, 2, 3])])
-    OperatorRunner("Concat", version: 13, attributes: ["axis": .int(0)]).expectRefusal([numbered([2, 3]), numbered([2, 4])])
+    OperatorRunner("Concat", version: 13, attributes: ["axis": .int(0)]).expectRefusal([
+      numbered([2, 3]), numbered([2, 4]),
+    ])
     OperatorRunner("Concat", version: 13, attributes: ["axis": .int(2)]).expectRefusal([numbered([2, 3])])
   }
 
@@ -107,7 +115,8 @@ import Testing
       [int64s([1, 2, 3]), int64s([0]), int64s([2])], constants: [0, 1, 2], equals: [int64s([1, 2])])
     OperatorRunner("Slice", version: 13).expectRefusal(
       [x, int64s([0]), int64s([1]), int64s([0]), int64s([0])], constants: [1, 2, 3, 4])
-    OperatorRunner("Slice", version: 13).expectRefusal([x, int64s([0]), int64s([1]), int64s([4])], constants: [1, 2, 3])
+    OperatorRunner("Slice", version: 13).expectRefusal(
+      [x, int64s([0]), int64s([1]), int64s([4])], constants: [1, 2, 3])
     OperatorRunner("Slice", version: 13).expectRefusal([x, int64s([0, 1]), int64s([1])], constants: [1, 2])
   }
 
@@ -150,7 +159,8 @@ import Testing
       let value: Tensor? = mode == "constant" || random.bool() ? Tensor(scalar: -7 as Float) : nil
       for constants in [[1], [1, 2]] as [Set<Int>] {
         OperatorRunner("Pad", version: 19, attributes: ["mode": text(mode)]).expect(
-          [numbered(shape), int64s(pads), value], constants: constants, equals: [expected], "round \(round), \(mode) \(pads)")
+          [numbered(shape), int64s(pads), value], constants: constants, equals: [expected],
+          "round \(round), \(mode) \(pads)")
       }
     }
     let row = Tensor([1, 2] as [Float], shape: [1, 2])
@@ -163,7 +173,8 @@ import Testing
     OperatorRunner("Pad", version: 13).expectRefusal([row, int64s([1, 2])], constants: [1])
     OperatorRunner("Pad", version: 13).expectRefusal([row, int64s([0, -2, 0, -1])], constants: [1])
     OperatorRunner("Pad", version: 13).expectRefusal([row, int64s([.max, 0, .max, 0])], constants: [1])
-    OperatorRunner("Pad", version: 13).expectRefusal([row, int64s([0, 1 << 39, 1 << 39, 0])], constants: [1], as: .tooLarge)
+    OperatorRunner("Pad", version: 13).expectRefusal(
+      [row, int64s([0, 1 << 39, 1 << 39, 0])], constants: [1], as: .tooLarge)
   }
 
   /// The element of `low ..< high` that stands at `place`, by turning or starting over at the ends; nil for none.
@@ -190,23 +201,28 @@ import Testing
       [x, int64s([2, 1, 4])], constants: [1], equals: [made([2, 3, 4]) { $0[1] }])
     OperatorRunner("Expand", version: 13).expect([x, int64s([1])], constants: [1], equals: [x])
     OperatorRunner("Expand", version: 13).expect(
-      [numbered([1, 3, 1, 2]), int64s([2, 3, 4, 2])], constants: [1], equals: [made([2, 3, 4, 2]) { 2 * $0[1] + $0[3] }])
+      [numbered([1, 3, 1, 2]), int64s([2, 3, 4, 2])], constants: [1],
+      equals: [made([2, 3, 4, 2]) { 2 * $0[1] + $0[3] }])
     OperatorRunner("Expand", version: 13).expectRefusal([x, int64s([2, 2])], constants: [1])
     OperatorRunner("Expand", version: 13).expectRefusal([x, int64s([Int.max, 1, 1])], constants: [1], as: .tooLarge)
     OperatorRunner("Tile", version: 13).expect(
       [numbered([2, 3]), int64s([2, 3])], constants: [1], equals: [made([4, 9]) { $0[0] % 2 * 3 + $0[1] % 3 }])
-    OperatorRunner("Tile", version: 13).expect([numbered([2, 3]), int64s([0, 1])], constants: [1], equals: [numbered([0, 3])])
+    OperatorRunner("Tile", version: 13).expect(
+      [numbered([2, 3]), int64s([0, 1])], constants: [1], equals: [numbered([0, 3])])
     OperatorRunner("Tile", version: 13).expectRefusal([numbered([2, 3]), int64s([Int.max, 1])], constants: [1])
   }
 
   @Test func unitAxesComeAndGo() {
     let x = numbered([1, 3, 1, 2])
-    OperatorRunner("Squeeze", version: 11, attributes: ["axes": ints([0, -2])]).expect([x], equals: [x.reshaped([3, 2])])
+    OperatorRunner("Squeeze", version: 11, attributes: ["axes": ints([0, -2])]).expect(
+      [x], equals: [x.reshaped([3, 2])])
     OperatorRunner("Squeeze", version: 13).expect([x, int64s([2])], constants: [1], equals: [x.reshaped([1, 3, 2])])
     OperatorRunner("Squeeze", version: 13).expect([x], equals: [x.reshaped([3, 2])])
     OperatorRunner("Squeeze", version: 13).expectRefusal([x, int64s([1])], constants: [1])
-    OperatorRunner("Unsqueeze", version: 11, attributes: ["axes": ints([0, 5])]).expect([x], equals: [x.reshaped([1, 1, 3, 1, 2, 1])])
-    OperatorRunner("Unsqueeze", version: 13).expect([x, int64s([-1])], constants: [1], equals: [x.reshaped([1, 3, 1, 2, 1])])
+    OperatorRunner("Unsqueeze", version: 11, attributes: ["axes": ints([0, 5])]).expect(
+      [x], equals: [x.reshaped([1, 1, 3, 1, 2, 1])])
+    OperatorRunner("Unsqueeze", version: 13).expect(
+      [x, int64s([-1])], constants: [1], equals: [x.reshaped([1, 3, 1, 2, 1])])
     OperatorRunner("Unsqueeze", version: 13).expectRefusal([x, int64s([0, 0])], constants: [1])
     OperatorRunner("Unsqueeze", version: 13).expectRefusal([x, int64s([5])], constants: [1])
     OperatorRunner("Flatten", version: 13, attributes: ["axis": .int(-1)]).expect([x], equals: [x.reshaped([3, 2])])
@@ -227,7 +243,8 @@ import Testing
         let expected = made(Shape(dims)) { index in
           let inner = Array(index[resolved..<(resolved + own.rank)])
           let pick = chosen[position(of: inner, in: own)]
-          let source = Array(index[..<resolved]) + [pick < 0 ? pick + shape[resolved] : pick]
+          let source =
+            Array(index[..<resolved]) + [pick < 0 ? pick + shape[resolved] : pick]
             + Array(index[(resolved + own.rank)...])
           return position(of: source, in: shape)
         }
@@ -237,7 +254,8 @@ import Testing
         }
       }
     }
-    OperatorRunner("Gather", version: 1).expect([int64s([7, 8, 9]), Tensor([2, -3] as [Int32])], equals: [int64s([9, 7])])
+    OperatorRunner("Gather", version: 1).expect(
+      [int64s([7, 8, 9]), Tensor([2, -3] as [Int32])], equals: [int64s([9, 7])])
     for constants in [[], [1]] as [Set<Int>] {
       OperatorRunner("Gather", version: 13).expectRefusal([x, int64s([3])], constants: constants)
       OperatorRunner("Gather", version: 13).expectRefusal([x, int64s([-4, 0])], constants: constants)
@@ -263,11 +281,14 @@ import Testing
         .expect([x, int64s(chosen, shape: own)], equals: [gathered])
       let updates = Tensor((0..<own.count).map { _ in Float(random.int(-9...9)) }, shape: own)
       let joins: [(String, (Float, Float) -> Float)] = [
-        ("none", { $1 }), ("add", { $0 + $1 }), ("mul", { $0 * $1 }), ("max", { max($0, $1) }), ("min", { min($0, $1) }),
+        ("none", { $1 }), ("add", { $0 + $1 }), ("mul", { $0 * $1 }), ("max", { max($0, $1) }),
+        ("min", { min($0, $1) }),
       ]
       for (name, join) in joins {
         var values = x.elements(as: Float.self)
-        for (place, update) in updates.elements(as: Float.self).enumerated() { values[target(place)] = join(values[target(place)], update) }
+        for (place, update) in updates.elements(as: Float.self).enumerated() {
+          values[target(place)] = join(values[target(place)], update)
+        }
         OperatorRunner("ScatterElements", version: 18, attributes: ["axis": .int(axis), "reduction": text(name)])
           .expect([x, int64s(chosen, shape: own), updates], equals: [Tensor(values, shape: shape)], name)
       }
@@ -299,14 +320,18 @@ import Testing
   }
 
   @Test func constantsAndRanges() {
-    OperatorRunner("Constant", version: 13, attributes: ["value_ints": ints([3, 4])]).expect([], equals: [int64s([3, 4])])
-    OperatorRunner("Constant", version: 13, attributes: ["value_float": .float(2)]).expect([], equals: [Tensor(scalar: 2 as Float)])
+    OperatorRunner("Constant", version: 13, attributes: ["value_ints": ints([3, 4])]).expect(
+      [], equals: [int64s([3, 4])])
+    OperatorRunner("Constant", version: 13, attributes: ["value_float": .float(2)]).expect(
+      [], equals: [Tensor(scalar: 2 as Float)])
     OperatorRunner("Constant", version: 13).expectRefusal([])
     OperatorRunner("ConstantOfShape", version: 9, attributes: ["value": .tensor(int64s([7]))])
       .expect([int64s([2, 3])], constants: [0], equals: [int64s([7, 7, 7, 7, 7, 7], shape: [2, 3])])
-    OperatorRunner("ConstantOfShape", version: 9).expect([int64s([])], constants: [0], equals: [Tensor(scalar: 0 as Float)])
+    OperatorRunner("ConstantOfShape", version: 9).expect(
+      [int64s([])], constants: [0], equals: [Tensor(scalar: 0 as Float)])
     OperatorRunner("ConstantOfShape", version: 9).expectRefusal([int64s([-1])], constants: [0])
-    OperatorRunner("ConstantOfShape", version: 9).expectRefusal([int64s([1 << 40, 1 << 40])], constants: [0], as: .tooLarge)
+    OperatorRunner("ConstantOfShape", version: 9).expectRefusal(
+      [int64s([1 << 40, 1 << 40])], constants: [0], as: .tooLarge)
     let range = OperatorRunner("Range", version: 11)
     func scalars(_ values: [Int]) -> [Tensor?] { values.map { Tensor(scalar: Int64($0)) } }
     range.expect(scalars([1, 8, 3]), constants: [0, 1, 2], equals: [int64s([1, 4, 7])])
@@ -333,9 +358,13 @@ import Testing
     cast(Tensor([0, -2, .nan] as [Float]), to: Tensor([false, true, true]))
     cast(Tensor([true, false]), to: Tensor([1, 0] as [Float]))
     cast(Tensor([true, false]), to: int64s([1, 0]))
-    cast(Tensor([1, 65520, 0x1p-24, 0x1p-25, -0.0] as [Float]), to: reinterpreted([0x3C00, 0x7C00, 1, 0, 0x8000], .float16))
+    cast(
+      Tensor([1, 65520, 0x1p-24, 0x1p-25, -0.0] as [Float]),
+      to: reinterpreted([0x3C00, 0x7C00, 1, 0, 0x8000], .float16))
     cast(reinterpreted([0x3C00, 0xFC00, 1], .float16), to: Tensor([1, -.infinity, 0x1p-24] as [Float]))
-    cast(Tensor([1, 3.4e38, 1.00390625, 1.01171875] as [Float]), to: reinterpreted([0x3F80, 0x7F80, 0x3F80, 0x3F82], .bfloat16))
+    cast(
+      Tensor([1, 3.4e38, 1.00390625, 1.01171875] as [Float]),
+      to: reinterpreted([0x3F80, 0x7F80, 0x3F80, 0x3F82], .bfloat16))
     cast(Tensor([1.5, -2] as [Double]), to: Tensor([1.5, -2] as [Float]))
     func bytes(_ codes: [UInt8], _ type: DataType) -> Tensor {
       let raw = Tensor(codes)
@@ -352,7 +381,8 @@ import Testing
   @Test func everyHalfWidensAndComesBack() throws {
     let codes = (0...UInt16.max).map { $0 }
     let halves = reinterpreted(codes, .float16)
-    let wide = try OperatorRunner("Cast", version: 19, attributes: ["to": .int(1)]).run([halves])[0].elements(as: Float.self)
+    let wide = try OperatorRunner("Cast", version: 19, attributes: ["to": .int(1)]).run([halves])[0].elements(
+      as: Float.self)
     for (code, value) in zip(codes, wide) {
       let (exponent, mantissa) = (Int(code >> 10) & 31, Double(code & 1023))
       let sign = code >> 15 == 0 ? 1.0 : -1.0
@@ -378,7 +408,8 @@ import Testing
       equals: [int64s([8, 7, 7, 7, 7, 8], shape: [3, 2])])
     OperatorRunner("EyeLike", version: 9, attributes: ["k": .int(1), "dtype": .int(7)]).expect(
       [numbered([2, 3])], equals: [int64s([0, 1, 0, 0, 0, 1], shape: [2, 3])])
-    OperatorRunner("EyeLike", version: 9, attributes: ["k": .int(.max)]).expect([numbered([2, 3])], equals: [made([2, 3]) { _ in 0 }])
+    OperatorRunner("EyeLike", version: 9, attributes: ["k": .int(.max)]).expect(
+      [numbered([2, 3])], equals: [made([2, 3]) { _ in 0 }])
     for (diagonal, upper) in [(0, 1), (1, 1), (-2, 1), (0, 0), (1, 0), (-1, 0), (99, 0), (Int.min, 1), (Int.max, 1)] {
       let expected = made([2, 4, 5]) { index in
         let isAbove = diagonal == .min ? true : index[2] - index[1] >= min(diagonal, 100)
@@ -413,7 +444,8 @@ import Testing
     let chosen = Tensor([false, true, true, false, true])
     OperatorRunner("Compress", version: 11, attributes: ["axis": .int(2)]).expect(
       [x, chosen], constants: [1], equals: [made([1, 4, 3]) { 5 * $0[1] + [1, 2, 4][$0[2]] }])
-    OperatorRunner("Compress", version: 11).expect([x, chosen], constants: [1], equals: [Tensor([1, 2, 4] as [Float])])
+    OperatorRunner("Compress", version: 11).expect(
+      [x, chosen], constants: [1], equals: [Tensor([1, 2, 4] as [Float])])
     OperatorRunner("Compress", version: 11, attributes: ["axis": .int(1)]).expectRefusal([x, chosen], constants: [1])
     OperatorRunner("BitCast", version: 26, attributes: ["to": .int(6)])
       .expect([Tensor([1, -2] as [Float])], equals: [Tensor([0x3F80_0000, -0x4000_0000] as [Int32])])

@@ -12,7 +12,8 @@ import Testing
 @Suite struct ReductionTests {
   static let formulas: [(String, @Sendable ([Double]) -> Double)] = [
     ("ReduceSum", { $0.reduce(0, +) }), ("ReduceMean", { $0.reduce(0, +) / Double($0.count) }),
-    ("ReduceMax", { $0.max() ?? -.infinity }), ("ReduceMin", { $0.min() ?? .infinity }), ("ReduceProd", { $0.reduce(1, *) }),
+    ("ReduceMax", { $0.max() ?? -.infinity }), ("ReduceMin", { $0.min() ?? .infinity }),
+    ("ReduceProd", { $0.reduce(1, *) }),
     ("ReduceL1", { $0.reduce(0) { $0 + abs($1) } }), ("ReduceL2", { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() }),
     ("ReduceSumSquare", { $0.reduce(0) { $0 + $1 * $1 } }), ("ReduceLogSum", { log($0.reduce(0, +)) }),
     ("ReduceLogSumExp", { log($0.reduce(0) { $0 + exp($1) }) }),
@@ -124,7 +125,9 @@ import Testing
       var (values, places) = ([Int](), [Int]())
       for index in indices(of: target) {
         let row = (0..<shape[1]).map { whole[position(of: [index[0], $0, index[2]], in: shape)] }
-        let order = row.indices.sorted { (largest ? row[$0] > row[$1] : row[$0] < row[$1]) || (row[$0] == row[$1] && $0 < $1) }
+        let order = row.indices.sorted {
+          (largest ? row[$0] > row[$1] : row[$0] < row[$1]) || (row[$0] == row[$1] && $0 < $1)
+        }
         values.append(row[order[index[1]]])
         places.append(order[index[1]])
       }
@@ -137,8 +140,10 @@ import Testing
     }
     OperatorRunner("TopK", version: 1, attributes: ["k": .int(2)], outputs: [true, false])
       .expect([Tensor([1, 5, 3] as [Float])], equals: [Tensor([5, 3] as [Float])])
-    OperatorRunner("TopK", version: 11, outputs: [true, true]).expectRefusal([numbered([3]), int64s([4])], constants: [1])
-    OperatorRunner("TopK", version: 11, outputs: [true, true]).expectRefusal([numbered([3]), int64s([-1])], constants: [1])
+    OperatorRunner("TopK", version: 11, outputs: [true, true]).expectRefusal(
+      [numbered([3]), int64s([4])], constants: [1])
+    OperatorRunner("TopK", version: 11, outputs: [true, true]).expectRefusal(
+      [numbered([3]), int64s([-1])], constants: [1])
   }
 
   @Test func runningSums() {
@@ -148,7 +153,8 @@ import Testing
       let runner = OperatorRunner("CumSum", version: 14, attributes: attributes)
       let place = Tensor(scalar: Int32(axis))
       runner.expect([x, place], constants: [1], equals: [Tensor(values.map { Float($0) }, shape: [2, 3])])
-      runner.expect([int64s([1, 2, 3, 4, 5, 6], shape: [2, 3]), place], constants: [1], equals: [int64s(values, shape: [2, 3])])
+      runner.expect(
+        [int64s([1, 2, 3, 4, 5, 6], shape: [2, 3]), place], constants: [1], equals: [int64s(values, shape: [2, 3])])
       let doubles = Tensor([1, 2, 3, 4, 5, 6] as [Double], shape: [2, 3])
       runner.expect([doubles, place], constants: [1], equals: [Tensor(values.map { Double($0) }, shape: [2, 3])])
     }
@@ -199,7 +205,8 @@ import Testing
     var random = RandomSource(seed: 7)
     let extents: [Character: Int] = ["b": 2, "i": 3, "j": 4, "k": 5, "p": 6]
     for (terms, output) in [
-      (["ij", "jk"], "ik"), (["bij", "bjk", "bkp"], "bip"), (["i", "j"], "ij"), (["ij"], "ji"), (["ij"], ""), (["ii"], "i"),
+      (["ij", "jk"], "ik"), (["bij", "bjk", "bkp"], "bip"), (["i", "j"], "ij"), (["ij"], "ji"), (["ij"], ""),
+      (["ii"], "i"),
       (["bii"], "b"), (["bij", "bij"], "b"), (["bij", "j"], "bi"), (["ij", "kj"], "ik"),
     ] {
       let inputs = terms.map { labels in (labels, random.tensor(Shape(labels.map { extents[$0]! }))) }
@@ -211,7 +218,8 @@ import Testing
     let product = formula([("bij", x), ("jk", y)], "bik")
     einsum("...ij,jk->...ik").expect([x, y], gives: [product], relative: 1e-5, absolute: 1e-5)
     einsum("bij,jk").expect([x, y], gives: [product], relative: 1e-5, absolute: 1e-5)
-    einsum("ij,jk").expect([int64s([1, 2], shape: [1, 2]), int64s([3, 4], shape: [2, 1])], equals: [int64s([11], shape: [1, 1])])
+    einsum("ij,jk").expect(
+      [int64s([1, 2], shape: [1, 2]), int64s([3, 4], shape: [2, 1])], equals: [int64s([11], shape: [1, 1])])
     einsum("ij,jk->iz").expectRefusal([x, y])
     einsum("ij,jk->ik").expectRefusal([random.tensor([2, 3]), random.tensor([4, 2])])
     einsum("i.j->i").expectRefusal([x])

@@ -5,7 +5,9 @@ import Tensors
 public struct Bitwise: Operator {
   public static let signatures =
     [Signature("BitShift", versions: 11...Signature.newestOpset)]
-    + ["BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot"].map { Signature($0, versions: 18...Signature.newestOpset) }
+    + ["BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot"].map {
+      Signature($0, versions: 18...Signature.newestOpset)
+    }
 
   private enum Operation: Hashable { case and, or, xor, not, shiftLeft, shiftRight }
 

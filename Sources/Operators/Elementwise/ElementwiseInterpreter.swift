@@ -1,11 +1,12 @@
+import CKernels
+import GraphIR
+import Tensors
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
   import Musl
 #endif
-import CKernels
-import GraphIR
-import Tensors
 
 /// Runs a program over arrays of any numeric types: elements are widened, computed with, and rounded once when stored.
 ///
@@ -232,7 +233,10 @@ struct ElementwiseInterpreter: Sendable {
     @inline(__always) func less(_ x: Int64, _ y: Int64) -> Bool { x ^ bias < y ^ bias }
     @inline(__always) func divided(_ body: (Int64, Int64) -> Int64) {
       each { k in
-        if b[k] == 0 { isDefined = false; return 0 }
+        if b[k] == 0 {
+          isDefined = false
+          return 0
+        }
         return body(a[k], b[k])
       }
     }

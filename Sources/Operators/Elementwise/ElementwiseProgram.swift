@@ -86,7 +86,9 @@ public struct ElementwiseProgram: Sendable {
   public func canAppend(_ other: ElementwiseProgram, newInputs: Int) -> Bool {
     var longer = self
     for _ in 0..<newInputs { _ = longer.addInput() }
-    let operands = other.inputs.indices.map { longer.inputs.isEmpty ? longer.constant(0) : longer.inputs[$0 % longer.inputs.count] }
+    let operands = other.inputs.indices.map {
+      longer.inputs.isEmpty ? longer.constant(0) : longer.inputs[$0 % longer.inputs.count]
+    }
     longer.outputs += longer.append(other, inputs: operands)
     return longer.fitsKernel
   }

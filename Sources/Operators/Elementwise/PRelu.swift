@@ -44,7 +44,9 @@ public struct PRelu: ElementwiseOperator, ActivationOperator {
     if values.count == 1 { return .leakyRelu(alpha: values[0]) }
     // One slope per channel is [C, 1, ..., 1] (or [1, C, 1, ..., 1]); which rank the input has is not known here.
     let dims = slopes.shape.dims
-    let isPerChannel = broadcastAxis != nil ? dims.count == 1
+    let isPerChannel =
+      broadcastAxis != nil
+      ? dims.count == 1
       : dims.count >= 2 && dims.indices.allSatisfy { dims[$0] == 1 || dims[$0] == values.count }
         && (dims[0] == values.count || (dims.count > 2 && dims[1] == values.count))
     return isPerChannel && dims.filter({ $0 != 1 }).count == 1 ? .prelu(slopes: values) : nil

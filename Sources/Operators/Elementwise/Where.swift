@@ -9,7 +9,9 @@ public struct Where: ElementwiseOperator {
   public init(_ node: NodeReader) throws(OperatorError) { try node.expectInputs(3...3) }
 
   public func outputType(_ inputs: [DataType?], _ context: InferenceContext) throws(OperatorError) -> DataType? {
-    if let condition = inputs[0], condition != .bool { throw context.invalid("the condition is \(condition), not bool") }
+    if let condition = inputs[0], condition != .bool {
+      throw context.invalid("the condition is \(condition), not bool")
+    }
     return try commonType(Array(inputs.dropFirst()), context)
   }
 

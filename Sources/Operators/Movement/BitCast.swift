@@ -26,7 +26,9 @@ public struct BitCast: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    guard try context.input(0).layout == context.output(0).layout else { throw context.unsupported("the layouts differ") }
+    guard try context.input(0).layout == context.output(0).layout else {
+      throw context.unsupported("the layouts differ")
+    }
     return .view(of: 0)
   }
 }

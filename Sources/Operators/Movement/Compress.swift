@@ -42,7 +42,8 @@ public struct Compress: Operator {
       throw context.unsupported("the shape of the output depends on the data")
     }
     let axis = try axis.map { given throws(OperatorError) in try context.axis(given, rank: input.shape.rank) }
-    let (outer, inner) = axis.map { (input.shape.count(0..<$0), input.shape.count(($0 + 1)..<input.shape.rank)) } ?? (1, 1)
+    let (outer, inner) =
+      axis.map { (input.shape.count(0..<$0), input.shape.count(($0 + 1)..<input.shape.rank)) } ?? (1, 1)
     let extent = axis.map { input.shape[$0] } ?? input.count
     guard chosen.last ?? -1 < extent, output.count == outer * chosen.count * inner else {
       throw context.invalid("the condition holds beyond the input")

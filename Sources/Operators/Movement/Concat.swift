@@ -29,12 +29,18 @@ public struct Concat: Operator {
     var dims = [Dimension](repeating: .unknown, count: rank)
     var total: Int? = 0
     for (index, type) in types.enumerated() {
-      guard let own = type.dims else { total = nil; continue }
+      guard let own = type.dims else {
+        total = nil
+        continue
+      }
       guard own.count == rank else { throw context.invalid("input \(index) has rank \(own.count), not \(rank)") }
       for other in 0..<rank where other != axis {
         dims[other] = try merge(dims[other], own[other], axis: other, index, context)
       }
-      guard let sum = total, let extent = own[axis].value else { total = nil; continue }
+      guard let sum = total, let extent = own[axis].value else {
+        total = nil
+        continue
+      }
       let (next, overflow) = sum.addingReportingOverflow(extent)
       guard !overflow else { throw context.invalid("axis \(axis) becomes too long") }
       total = next

@@ -29,10 +29,11 @@ public struct ConstantOfShape: Operator {
     let width = try context.movableByteCount(value.dataType)
     let element = TensorBuffer(byteCount: 16)
     value.withUnsafeBytes { element.base.copyMemory(from: $0.baseAddress!, byteCount: width) }
-    return .copies([
-      StridedCopy(
-        shape: output.shape.dims, value: element, elementByteCount: width, to: 0, outputOffset: 0,
-        outputStrides: output.strides)
-    ], unreadInputs: [0])
+    return .copies(
+      [
+        StridedCopy(
+          shape: output.shape.dims, value: element, elementByteCount: width, to: 0, outputOffset: 0,
+          outputStrides: output.strides)
+      ], unreadInputs: [0])
   }
 }

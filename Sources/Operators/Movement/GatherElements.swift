@@ -30,7 +30,7 @@ public struct GatherElements: Operator {
     let walk = ElementWalk(shape: indices.shape, strides: strides)
     return Kernel { operands throws(OperatorError) in
       let (source, target) = (operands.rawInput(0), operands.rawOutput(0))
-      try walk.forEach { position, offset throws(OperatorError) in
+      try walk.visit { position, offset throws(OperatorError) in
         let index = try reader.index(operands.rawInput(1), position)
         (target + position * width).copyMemory(from: source + (offset + index * step) * width, byteCount: width)
       }
@@ -70,7 +70,7 @@ struct ElementWalk: Sendable {
   }
 
   /// Calls `body` with each element's position and offset; stops at the first error.
-  func forEach(_ body: (_ position: Int, _ offset: Int) throws(OperatorError) -> Void) throws(OperatorError) {
+  func visit(_ body: (_ position: Int, _ offset: Int) throws(OperatorError) -> Void) throws(OperatorError) {
     guard count > 0 else { return }
     let inner = shape.last ?? 1
     let step = strides.last ?? 0

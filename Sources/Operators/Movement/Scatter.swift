@@ -49,8 +49,9 @@ enum ScatterReduction: String, Sendable {
   }
 }
 
-/// ONNX `ScatterElements` and the older `Scatter`: the input, with elements replaced by updates (or joined with them) at
-/// the update's own place, its coordinate along one axis replaced by an index.
+/// ONNX `ScatterElements` and the older `Scatter`: the input, with elements replaced by updates, or joined with them.
+///
+/// An update goes to its own place, with the coordinate along one axis replaced by an index.
 public struct ScatterElements: Operator {
   public static let signatures = [
     Signature("ScatterElements", versions: 11...Signature.newestOpset), Signature("Scatter", versions: 9...10),
@@ -71,7 +72,9 @@ public struct ScatterElements: Operator {
     if let a = indices.shape, let b = updates.shape, a != b {
       throw context.invalid("indices of shape \(a) and updates of shape \(b) do not match")
     }
-    if let a = input.dataType, let b = updates.dataType, a != b { throw context.invalid("the updates are \(b), not \(a)") }
+    if let a = input.dataType, let b = updates.dataType, a != b {
+      throw context.invalid("the updates are \(b), not \(a)")
+    }
     return [.tensor(input)]
   }
 
@@ -94,7 +97,7 @@ public struct ScatterElements: Operator {
       if UnsafeRawPointer(target) != operands.rawInput(0) {
         target.copyMemory(from: operands.rawInput(0), byteCount: byteCount)
       }
-      try walk.forEach { position, offset throws(OperatorError) in
+      try walk.visit { position, offset throws(OperatorError) in
         let index = try reader.index(operands.rawInput(1), position)
         reduction.apply(target, offset + index * step, updates, position, type, width: width)
       }
@@ -115,7 +118,9 @@ public struct ScatterND: Operator {
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] {
     let (input, indices, updates) = (try context.tensor(0), try context.tensor(1), try context.tensor(2))
-    if let a = input.dataType, let b = updates.dataType, a != b { throw context.invalid("the updates are \(b), not \(a)") }
+    if let a = input.dataType, let b = updates.dataType, a != b {
+      throw context.invalid("the updates are \(b), not \(a)")
+    }
     guard let dims = input.dims, let own = indices.dims else { return [.tensor(input)] }
     guard let tuple = own.last else { throw context.invalid("the indices must not be a scalar") }
     guard let length = tuple.value else { return [.tensor(input)] }

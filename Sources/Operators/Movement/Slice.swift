@@ -39,7 +39,9 @@ public struct Slice: Operator {
       steps: [Int](repeating: 1, count: starts.count))
   }
 
-  private func ranges(_ read: (Int) throws(OperatorError) -> [Int]?, _ has: (Int) -> Bool) throws(OperatorError) -> Ranges {
+  private func ranges(_ read: (Int) throws(OperatorError) -> [Int]?, _ has: (Int) -> Bool) throws(OperatorError)
+    -> Ranges
+  {
     if let attributes { return attributes }
     let (starts, ends) = (try read(1), try read(2))
     let count = starts?.count ?? ends?.count

@@ -3,7 +3,7 @@ import Tensors
 
 /// ONNX `Split`: pieces of the input along an axis.
 ///
-/// The pieces' lengths are an attribute before opset 13 and an input since; without them the pieces are equal, and since
+/// The pieces' lengths are an attribute before opset 13 and an input since. Without them the pieces are equal; since
 /// opset 18 the last may be shorter.
 public struct Split: Operator {
   public static let signatures = [Signature("Split")]
@@ -49,7 +49,9 @@ public struct Split: Operator {
       if let extent {
         var rest = extent
         for length in given {
-          guard length <= rest else { throw context.invalid("pieces of \(given) do not make up an extent of \(extent)") }
+          guard length <= rest else {
+            throw context.invalid("pieces of \(given) do not make up an extent of \(extent)")
+          }
           rest -= length
         }
         guard rest == 0 else { throw context.invalid("pieces of \(given) do not make up an extent of \(extent)") }

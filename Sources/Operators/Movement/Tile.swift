@@ -62,10 +62,11 @@ public struct Tile: Operator {
       strides += [0, input.strides[axis]]
       outputStrides += [extent * output.strides[axis], output.strides[axis]]
     }
-    return .copies([
-      StridedCopy(
-        shape: shape, elementByteCount: width, from: 0, offset: 0, strides: strides, to: 0, outputOffset: 0,
-        outputStrides: outputStrides)
-    ], unreadInputs: unread)
+    return .copies(
+      [
+        StridedCopy(
+          shape: shape, elementByteCount: width, from: 0, offset: 0, strides: strides, to: 0, outputOffset: 0,
+          outputStrides: outputStrides)
+      ], unreadInputs: unread)
   }
 }

@@ -5,7 +5,8 @@ import Tensors
 /// ONNX `CumSum` and `CumProd`: running sums and products along an axis.
 public struct CumSum: Operator {
   public static let signatures = [
-    Signature("CumSum", versions: 11...Signature.newestOpset), Signature("CumProd", versions: 26...Signature.newestOpset),
+    Signature("CumSum", versions: 11...Signature.newestOpset),
+    Signature("CumProd", versions: 26...Signature.newestOpset),
   ]
 
   private let isProduct: Bool

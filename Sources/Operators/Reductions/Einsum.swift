@@ -29,7 +29,8 @@ public struct Einsum: Operator {
     func labels(rank: Int) -> [Label]? {
       let rest = rank - before.count - after.count
       guard hasEllipsis ? rest >= 0 : rest == 0 else { return nil }
-      return before.map { .letter($0) } + (0..<rest).reversed().map { .ellipsis(fromEnd: $0) } + after.map { .letter($0) }
+      return before.map { .letter($0) } + (0..<rest).reversed().map { .ellipsis(fromEnd: $0) }
+        + after.map { .letter($0) }
     }
   }
 
@@ -52,7 +53,9 @@ public struct Einsum: Operator {
   }
 
   private static func split(_ text: [UInt8]) -> (inputs: [ArraySlice<UInt8>], output: ArraySlice<UInt8>?) {
-    let arrow = text.indices.first { text[$0] == UInt8(ascii: "-") && $0 + 1 < text.count && text[$0 + 1] == UInt8(ascii: ">") }
+    let arrow = text.indices.first {
+      text[$0] == UInt8(ascii: "-") && $0 + 1 < text.count && text[$0 + 1] == UInt8(ascii: ">")
+    }
     let inputs = text[..<(arrow ?? text.count)].split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
     return (inputs, arrow.map { text[($0 + 2)...] })
   }
@@ -73,7 +76,9 @@ public struct Einsum: Operator {
   }
 
   /// The labels of every input, and of the output.
-  private func labels(ranks: [Int], _ context: some Diagnosing) throws(OperatorError) -> (inputs: [[Label]], output: [Label]) {
+  private func labels(ranks: [Int], _ context: some Diagnosing) throws(OperatorError) -> (
+    inputs: [[Label]], output: [Label]
+  ) {
     var inputs: [[Label]] = []
     for (index, (term, rank)) in zip(terms, ranks).enumerated() {
       guard let labels = term.labels(rank: rank) else {
@@ -173,7 +178,9 @@ public struct Einsum: Operator {
     let last = inner.rank - 1
     let (length, aStep, bStep) = (inner.shape[last], inner.strides[1][last], inner.strides[0][last])
     return Kernel { operands in
-      let (a, b, target) = (operands.input(0, as: Float.self), operands.input(1, as: Float.self), operands.output(0, as: Float.self))
+      let (a, b, target) = (
+        operands.input(0, as: Float.self), operands.input(1, as: Float.self), operands.output(0, as: Float.self)
+      )
       outer.forEachOuterIndex(innerRank: 0) { offsets in
         var sum = 0.0
         inner.forEachOuterIndex { steps in

@@ -1,11 +1,12 @@
+import CKernels
+import GraphIR
+import Tensors
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
   import Musl
 #endif
-import CKernels
-import GraphIR
-import Tensors
 
 /// ONNX `ReduceSum`, `ReduceMean`, `ReduceMax` and the other reductions over a set of axes.
 ///

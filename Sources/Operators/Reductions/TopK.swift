@@ -58,7 +58,9 @@ public struct TopK: Operator {
     guard let chosen = context.outputs.lazy.compactMap({ $0?.shape[axis] }).first else { return Kernel { _ in } }
     let (outer, length, inner) = (shape.count(0..<axis), shape[axis], shape.count((axis + 1)..<shape.rank))
     let takesLargest = takesLargest
-    let (wantsValues, wantsIndices) = (context.outputs[0] != nil, context.outputs.count > 1 && context.outputs[1] != nil)
+    let (wantsValues, wantsIndices) = (
+      context.outputs[0] != nil, context.outputs.count > 1 && context.outputs[1] != nil
+    )
     let scratch = max(chosen, 1) * MemoryLayout<Entry>.stride
     return Kernel(scratchByteCount: scratch, unreadInputs: context.has(1) ? [1] : []) { operands in
       guard chosen > 0 else { return }

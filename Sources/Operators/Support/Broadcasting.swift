@@ -8,7 +8,10 @@ enum Broadcasting {
     var result: [Dimension] = []
     var isKnown = true
     for dims in operands {
-      guard let dims else { isKnown = false; continue }
+      guard let dims else {
+        isKnown = false
+        continue
+      }
       result = try merge(result, dims, context)
     }
     return isKnown ? result : nil

@@ -117,17 +117,19 @@ extension Kernel {
     let own = output.strides
     let lies = strides.indices.allSatisfy { output.shape[$0] <= 1 || strides[$0] == own[$0] }
     // Another tensor's channels could lie between those of a channels-last view.
-    let isWhole = !output.layout.isChannelsLast || output.shape.rank < 2 || operand.shape.rank < 2
+    let isWhole =
+      !output.layout.isChannelsLast || output.shape.rank < 2 || operand.shape.rank < 2
       || !operand.layout.isChannelsLast || operand.shape[1] == output.shape[1]
     if lies, isWhole, output.shape.count > 0, offset * width + output.byteCount <= operand.byteCount {
       var kernel = Kernel.view(of: input, byteOffset: offset * width)
       kernel.unreadInputs = unreadInputs
       return kernel
     }
-    return .copies([
-      StridedCopy(
-        shape: output.shape.dims, elementByteCount: width, from: input, offset: offset, strides: strides, to: 0,
-        outputOffset: 0, outputStrides: own)
-    ], unreadInputs: unreadInputs)
+    return .copies(
+      [
+        StridedCopy(
+          shape: output.shape.dims, elementByteCount: width, from: input, offset: offset, strides: strides, to: 0,
+          outputOffset: 0, outputStrides: own)
+      ], unreadInputs: unreadInputs)
   }
 }

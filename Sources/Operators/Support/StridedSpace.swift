@@ -20,7 +20,8 @@ struct StridedSpace: Sendable {
     self.strides = strides.map { _ in [] }
     for axis in order {
       let last = self.shape.count - 1
-      let merges = last >= 0
+      let merges =
+        last >= 0
         && strides.indices.allSatisfy { self.strides[$0][last] == strides[$0][axis] * shape[axis] }
       if merges {
         self.shape[last] *= shape[axis]
