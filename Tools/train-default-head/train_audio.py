@@ -136,7 +136,7 @@ def export(net, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("speech", help="folder of training utterances")
-    parser.add_argument("out", help="audio.onnx; OUT.json gets the scores")
+    parser.add_argument("out", help="audio.onnx; OUT.json gets the scores, OUT.2000 and so on the nets on the way")
     parser.add_argument("--test", nargs="*", default=[], metavar="NAME=DIR", help="utterances never trained on")
     parser.add_argument("--steps", type=int, default=9_000)
     parser.add_argument("--channels", type=int, default=112)
@@ -166,6 +166,7 @@ def main():
         print(step, f"{time.time() - began:.0f} s, loss {loss:.4f}", *(
             f"{name}: " + " ".join(f"{value:.2f}" for value in scores(net, items).values())
             for name, items in tests.items()), sep="; ", flush=True)
+        export(net, f"{options.out}.{step}")
 
     net = AudioNet(options.channels)
     began = time.time()
