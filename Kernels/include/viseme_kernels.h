@@ -6,6 +6,7 @@
 #include "vz_exec.h"
 
 #include "vz_activation.h"
+#include "vz_atomic.h"
 #include "vz_conv.h"
 #include "vz_conv_transpose.h"
 #include "vz_copy.h"

@@ -61,6 +61,9 @@ public struct OperatorError: Error, Hashable, Sendable, CustomStringConvertible 
     case invalid
     /// A size that does not fit the memory budget.
     case tooLarge
+    /// The run was stopped: by its caller, or because its time was up.
+    case cancelled
+    case timeLimit
   }
   public var kind: Kind
   /// The node, as `Node.label` names it.

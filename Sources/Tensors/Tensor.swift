@@ -43,10 +43,14 @@ public struct Tensor: Sendable {
     }
   }
 
-  public init(strings: [String], shape: Shape? = nil) {
+  /// - Parameter buffer: what accounts for the memory that the strings take; empty.
+  public init(strings: [String], shape: Shape? = nil, buffer: TensorBuffer? = nil) {
     let shape = shape ?? [strings.count]
     precondition(shape.count == strings.count)
-    self.init(.string, shape)
+    dataType = .string
+    self.shape = shape
+    self.buffer = buffer ?? TensorBuffer(byteCount: 0)
+    byteOffset = 0
     self.strings = strings
   }
 
@@ -59,7 +63,7 @@ public struct Tensor: Sendable {
   /// The same elements under another shape of the same count.
   public func reshaped(_ shape: Shape) -> Tensor {
     precondition(shape.count == count)
-    if dataType == .string { return Tensor(strings: strings, shape: shape) }
+    if dataType == .string { return Tensor(strings: strings, shape: shape, buffer: buffer) }
     return Tensor(dataType, shape, buffer: buffer, byteOffset: byteOffset)
   }
 

@@ -22,14 +22,35 @@ public final class TensorBuffer: @unchecked Sendable {
   ///
   /// - Precondition: `byteCount` was checked against a budget.
   public init(byteCount: Int, isZeroed: Bool = true) {
-    var memory: UnsafeMutableRawPointer?
-    let status = posix_memalign(&memory, Self.alignment, Swift.max(byteCount, 1))
-    guard status == 0, let memory else { fatalError("out of memory: \(byteCount) bytes") }
-    if isZeroed { memset(memory, 0, byteCount) }
+    let memory = Self.allocate(byteCount, isZeroed: isZeroed)
     base = memory
     self.byteCount = byteCount
     isWritable = true
     release = { free(memory) }
+  }
+
+  /// Allocates within a budget, which has the bytes back when the buffer goes; nil when it does not have as many.
+  ///
+  /// - Parameter reserving: what to take from the budget, for buffers that stand for memory kept elsewhere.
+  public init?(byteCount: Int, reserving: Int? = nil, isZeroed: Bool = true, budget: MemoryBudget) {
+    let reserved = reserving ?? byteCount
+    guard budget.reserve(reserved) else { return nil }
+    let memory = Self.allocate(byteCount, isZeroed: isZeroed)
+    base = memory
+    self.byteCount = byteCount
+    isWritable = true
+    release = {
+      free(memory)
+      budget.release(reserved)
+    }
+  }
+
+  private static func allocate(_ byteCount: Int, isZeroed: Bool) -> UnsafeMutableRawPointer {
+    var memory: UnsafeMutableRawPointer?
+    let status = posix_memalign(&memory, alignment, Swift.max(byteCount, 1))
+    guard status == 0, let memory else { fatalError("out of memory: \(byteCount) bytes") }
+    if isZeroed { memset(memory, 0, byteCount) }
+    return memory
   }
 
   /// Wraps bytes that `owner` keeps alive.

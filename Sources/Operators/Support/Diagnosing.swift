@@ -10,6 +10,7 @@ protocol Diagnosing {
 extension NodeReader: Diagnosing {}
 extension InferenceContext: Diagnosing {}
 extension KernelContext: Diagnosing {}
+extension EvaluationContext: Diagnosing {}
 
 extension Diagnosing {
   /// The axis that `axis` means in a tensor of that rank, counted from the end if negative.

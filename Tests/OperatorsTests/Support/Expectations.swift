@@ -55,7 +55,7 @@ extension OperatorRunner {
               sourceLocation: sourceLocation)
             return
           }
-          let equal = a.withUnsafeBytes { x in e.withUnsafeBytes { y in x.elementsEqual(y) } }
+          let equal = a.strings == e.strings && a.withUnsafeBytes { x in e.withUnsafeBytes { y in x.elementsEqual(y) } }
           guard equal || (a.doubles.map { zip($0, e.doubles!).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) } } ?? false)
           else {
             Issue.record(

@@ -47,9 +47,16 @@ struct OperatorRunner: Sendable {
     })
     let types = try infer(implementation, node, inputs, constants)
     if let folded = types.folded { return zip(folded, outputs).filter(\.1).map(\.0) }
+    if let host = implementation as? any HostOperator, !host.hasKernel(context(node, inputs, constants)) {
+      let values = try evaluate(host, node, inputs.map { $0.map(RuntimeValue.tensor) }, types.types, on: setting)
+      return try values.map { value throws(RunnerError) in
+        guard let tensor = value.tensor else { throw RunnerError("an output is not a tensor: \(value.type)") }
+        return tensor
+      }
+    }
     return try Run(
       node: node, implementation: implementation, inputs: inputs, constants: constants, wanted: outputs,
-      outputTypes: types.types, setting: setting
+      outputTypes: types.types.map { $0.tensor ?? TensorType(nil, nil as [Dimension]?) }, setting: setting
     ).outputs()
   }
 
@@ -61,10 +68,21 @@ struct OperatorRunner: Sendable {
       attributes: attributes)
   }
 
+  private func context(_ node: Node, _ inputs: [Tensor?], _ constants: Set<Int>) -> InferenceContext {
+    InferenceContext(
+      node: node,
+      inputs: inputs.enumerated().map { index, tensor in
+        tensor.map {
+          InferenceContext.Input(
+            type: .tensor(TensorType($0.dataType, $0.shape)), constant: constants.contains(index) ? $0 : nil)
+        }
+      })
+  }
+
   /// Output types with everything known, checked against what inference says when less is known.
   private func infer(
     _ implementation: any Operator, _ node: Node, _ inputs: [Tensor?], _ constants: Set<Int>
-  ) throws(RunnerError) -> (types: [TensorType], folded: [Tensor]?) {
+  ) throws(RunnerError) -> (types: [ValueType], folded: [Tensor]?) {
     func context(dims: (Tensor) -> [Dimension]?, constants: Set<Int>) -> InferenceContext {
       InferenceContext(
         node: node,
@@ -96,7 +114,7 @@ struct OperatorRunner: Sendable {
         throw RunnerError("without \(missing), infer says \(a) of output \(output), which is \(b)")
       }
     }
-    return (types.map { $0.tensor ?? TensorType(nil, nil as [Dimension]?) }, folded)
+    return (types, folded)
   }
 }
 
@@ -161,11 +179,14 @@ func wrap<Result>(_ body: () throws(OperatorError) -> Result) throws(RunnerError
 
 extension ValueType {
   /// True when nothing known here contradicts `other`.
-  fileprivate func isCompatible(with other: ValueType) -> Bool {
-    guard case .tensor(let mine) = self, case .tensor(let theirs) = other else {
-      return self == .unknown || self == other
+  func isCompatible(with other: ValueType) -> Bool {
+    switch (self, other) {
+    case (.unknown, _), (_, .unknown): return true
+    case (.sequence(let a), .sequence(let b)), (.optional(let a), .optional(let b)): return a.isCompatible(with: b)
+    default: break
     }
-    guard mine.dataType == nil || mine.dataType == theirs.dataType else { return false }
+    guard case .tensor(let mine) = self, case .tensor(let theirs) = other else { return false }
+    guard mine.dataType == nil || theirs.dataType == nil || mine.dataType == theirs.dataType else { return false }
     guard let dims = mine.dims, let others = theirs.dims else { return true }
     guard dims.count == others.count else { return false }
     return zip(dims, others).allSatisfy { $0.value == nil || $1.value == nil || $0 == $1 }
