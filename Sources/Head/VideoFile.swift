@@ -16,8 +16,16 @@ public final class VideoFile: FrameSink {
     return folders.split(separator: ":").contains { access("\($0)/ffmpeg", X_OK) == 0 }
   }
 
+  /// Endings of the formats that hold what is written here (H.264 and AAC).
+  public static let endings = ["mp4", "m4v", "mov", "mkv", "avi", "flv", "ts", "3gp"]
+
+  /// Whether `path` ends in one of `endings`, in upper or lower case.
+  public static func canWrite(_ path: String) -> Bool {
+    endings.contains { path.lowercased().hasSuffix(".\($0)") }
+  }
+
   /// - Parameters:
-  ///   - path: ends in a name that tells ffmpeg the format, such as `.mp4`.
+  ///   - path: ends in one of `endings`, which tells ffmpeg the format.
   ///   - start, duration: the part of the speech that the frames show.
   public init(
     path: String, fps: Double, speech: String, start: Double = 0, duration: Double? = nil

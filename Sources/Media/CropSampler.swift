@@ -2,7 +2,7 @@ internal import CKernels
 
 /// Reads a picture through an affine map into planar floats: a face crop, or the input of a detector.
 ///
-/// When the map shrinks (scale s < 1) the picture is first blurred by a Gaussian of σ = 0.4/s. Below s = 1/32 the picture
+/// When the map shrinks (scale s < 1) the picture is first blurred by a Gaussian of σ = ½ √(1/s² − 1). Below s = 1/32 the picture
 /// is halved, by averaging, until it is not. One sampler serves one thread at a time.
 public final class CropSampler {
   public enum Filter: Hashable, Sendable {
@@ -66,7 +66,7 @@ public final class CropSampler {
       back = back.followed(by: Affine2x3(xx: 0.5, xy: 0, x0: -0.25, yx: 0, yy: 0.5, y0: -0.25))
       scale *= 2
     }
-    let blur = blurs && scale < 1 ? GaussianWeights(sigma: 0.4 / scale, largestRadius: 64) : nil
+    let blur = blurs ? GaussianWeights(shrinkingTo: scale, largestRadius: 64) : nil
     source.pixels.withUnsafeBufferPointer { pixels in
       guard let blur else { return run(source, pixels, back, nil, radius: 0, planar) }
       blur.values.withUnsafeBufferPointer { run(source, pixels, back, $0.baseAddress, radius: blur.radius, planar) }

@@ -71,7 +71,7 @@ extension MediaError.Problem: CustomStringConvertible {
       "has \(width) x \(height) pixels; the limit is \(ImageFile.maximumSide) a side and "
         + "\(ImageFile.maximumPixelCount >> 20) Mi pixels"
     case .outOfMemory: "not enough memory"
-    case .notSound(let reason): "is not sound that can be decoded: \(reason)"
+    case .notSound(let reason): "is not sound that can be decoded (\(reason)); it may not be the sound file that its name says"
     case .sampleRate(let rate): "has \(rate) samples a second; \(AudioReader.sampleRates) are supported"
     case .channels(let count): "has \(count) channels; \(AudioReader.channelCounts) are supported"
     case .startsAfterEnd(let start, let seconds): "lasts \(seconds) s, so it cannot start at \(start) s"

@@ -5,7 +5,7 @@ internal import CKernels
 /// The mask is 1 inside a border of `border` pixels of the crop and 0 outside, blurred by a Gaussian of σ = border/2.2,
 /// and 0 beyond the crop. A pixel becomes round(portrait + mask · (frame − portrait)), the frame being read by the Keys
 /// kernel (a = −0.75) with repeated borders; when the map enlarges the portrait (scale s > 1), the frame is first blurred by a
-/// Gaussian of σ = 0.4·s. Everything that does not depend on the frame is done in `init`; `apply` allocates nothing. One
+/// Gaussian of σ = ½ √(s² − 1). Everything that does not depend on the frame is done in `init`; `apply` allocates nothing. One
 /// object serves one thread at a time.
 public final class PasteBack {
   public let portrait: ImageRGB8
@@ -36,7 +36,7 @@ public final class PasteBack {
     self.side = side
     (columns, rows) = Self.box(back, side: Double(side), width: portrait.width, height: portrait.height)
     (mask, spans) = Self.mask(map, profile: Self.profile(side: side, border: border), columns, rows)
-    blur = map.scale > 1 ? GaussianWeights(sigma: 0.4 * map.scale, largestRadius: 2 * side) : nil
+    blur = GaussianWeights(shrinkingTo: 1 / map.scale, largestRadius: 2 * side)
     scratch = Scratch(pool: pool)
     withPaste { paste in scratch.run(byteCount: vz_paste_scratch_bytes(paste, scratch.threadCount)) { _ in } }
   }

@@ -68,6 +68,10 @@ struct TalkCommand: ParsableCommand {
     if let duration, !(duration > 0 && duration.isFinite) {
       throw ValidationError("--duration is a number of seconds above 0")
     }
+    if let video, !VideoFile.canWrite(video) {
+      throw ValidationError(
+        "--video \(video): the name must end in \(VideoFile.endings.map { ".\($0)" }.joined(separator: ", "))")
+    }
     guard video == nil || VideoFile.isAvailable else {
       throw ValidationError("--video needs ffmpeg, which is not installed (apt install ffmpeg)")
     }

@@ -67,7 +67,7 @@ private struct Planes {
     let image = randomPicture(60, 45, seed: 1)
     let map = Affine2x3.similarity(scale: scale, angle: 0.3, sending: [30, 20], to: [8, 9])
     let got = try CropSampler(map: map, width: 20, height: 17).sample(image)
-    let source = scale < 1 ? Planes(image).blurred(0.4 / scale) : Planes(image)
+    let source = scale < 1 ? Planes(image).blurred(0.5 * (1 / (scale * scale) - 1).squareRoot()) : Planes(image)
     var worst = 0.0
     for c in 0..<3 {
       for y in 0..<17 {
@@ -136,7 +136,7 @@ private struct Planes {
     _ portrait: ImageRGB8, _ map: Affine2x3, side: Int, border: Int, _ frame: [Float]
   ) -> [Double] {
     var crop = Planes(side: side, frame)
-    if map.scale > 1 { crop = crop.blurred(0.4 * map.scale) }
+    if map.scale > 1 { crop = crop.blurred(0.5 * (map.scale * map.scale - 1).squareRoot()) }
     var hard = ImageRGB8(width: side, height: side)
     for y in border..<side - border { for x in border..<side - border { hard[x: x, y: y] = SIMD3(1, 1, 1) } }
     let mask = Planes(hard).blurred(Double(border) / 2.2)

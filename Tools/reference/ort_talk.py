@@ -86,7 +86,7 @@ def fast_portrait() -> type:
         def paste(self, frame):
             crop = np.ascontiguousarray(frame[0].transpose(1, 2, 0)) * np.float32(255)
             if self.map.scale > 1:
-                crop = cv2.GaussianBlur(crop, (0, 0), 0.4 * self.map.scale)
+                crop = cv2.GaussianBlur(crop, (0, 0), host.shrinking_sigma(1 / self.map.scale))
             box = cv2.warpAffine(crop, self.to_crop, self.size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
                                  borderMode=cv2.BORDER_REPLICATE)
             result = self.whole.copy()

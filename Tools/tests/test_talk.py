@@ -725,6 +725,12 @@ def test_video_without_ffmpeg(speech, tmp_path):
     assert done.returncode == 64 and "ffmpeg, which is not installed" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["film", "film.gif", "film.webm"])
+def test_video_of_another_kind_is_refused_at_once(speech, tmp_path, name):
+    done = talk("--speech", speech, "--video", tmp_path / name, **fake_ffmpeg(tmp_path / "bin", "exit 1"))
+    assert done.returncode == 64 and ".mp4" in done.stderr and name in done.stderr
+
+
 # Heads that paint the face
 
 

@@ -154,6 +154,11 @@ def blinks(time, random, blink):
 # Images
 
 
+def shrinking_sigma(scale):
+    """How much an image is blurred before it is read at `scale` < 1 of its size: Graphs/README.md."""
+    return 0.5 * math.sqrt(1 / scale**2 - 1)
+
+
 def gaussian(image, sigma):
     """Blurs the first two axes; borders repeat."""
     radius = math.ceil(4 * sigma)
@@ -265,7 +270,7 @@ class Portrait:
 
         source = self.picture / 255
         if self.map.scale < 1:
-            source = gaussian(source, 0.4 / self.map.scale)
+            source = gaussian(source, shrinking_sigma(self.map.scale))
         points = self.map.inverse().apply(grid(self.side, self.side))
         image = np.clip(Sampler(points, self.height, self.width).read(source), 0, 1)
         self.image = image.T.reshape(1, 3, self.side, self.side).astype(np.float32)
@@ -287,7 +292,7 @@ class Portrait:
         """Puts a rendered crop [1, 3, side, side] into the picture; returns bytes [height, width, 3]."""
         crop = frame[0].transpose(1, 2, 0).astype(np.float64)
         if self.map.scale > 1:
-            crop = gaussian(crop, 0.4 * self.map.scale)
+            crop = gaussian(crop, shrinking_sigma(1 / self.map.scale))
         result = self.picture.copy()
         box = result[self.top:self.bottom, self.left:self.right]
         flat = box.reshape(-1, 3)

@@ -37,7 +37,7 @@ class View:
         """The picture (bytes) for the net, [1, 3, side, side] in 0 … 1."""
         source = picture[self.box].astype(np.float32) / 255
         if self.to_net.scale < 1:
-            source = host.gaussian(source, 0.4 / self.to_net.scale)
+            source = host.gaussian(source, host.shrinking_sigma(self.to_net.scale))
         return self.sampler.read(source).clip(0, 1).T.reshape(1, 3, self.side, self.side)
 
 
