@@ -26,7 +26,7 @@ LEVEL = {"rms": 0.08, "active": 0.02}           # as in head.json
 OUTPUTS = 48                                    # of a training item: 1.2 s
 BATCH = 20
 WEIGHTS = torch.tensor([1.5, 1.5, 1.2, 1.2, 1, 1.5, 1, 1, 2])[:, None]
-CHANGE, CHANGE_SPAN = 1.0, 2              # weight of the error in the change over that many outputs
+CHANGE, CHANGE_SPAN = 1.0, 2                    # weight of the error in the change over that many outputs
 
 VARIANTS = {"kokoro": 4, "flite": 2, "espeak": 1}       # of every utterance
 HELD_OUT = 25                                           # one utterance in so many is never trained on
