@@ -7,6 +7,7 @@ let package = Package(
   products: [
     .library(name: "Viseme", targets: ["Viseme"]),
     .library(name: "VisemeHead", targets: ["Head"]),
+    .library(name: "VisemeC", type: .dynamic, targets: ["VisemeC"]),
     .executable(name: "viseme", targets: ["VisemeCLI"]),
   ],
   dependencies: [
@@ -32,6 +33,10 @@ let package = Package(
       ]),
     .target(name: "Media", dependencies: ["CMedia", "CKernels", "Tensors"]),
     .target(name: "Head", dependencies: ["Viseme", "Media", "CKernels"]),
+    .target(name: "CViseme"),
+    .target(
+      name: "VisemeC",
+      dependencies: ["CViseme", "Viseme", "Compiler", "ONNXFormat", "GraphIR", "Tensors"]),
     .executableTarget(
       name: "VisemeCLI",
       dependencies: ["Head", "Media", "Viseme", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

@@ -55,18 +55,34 @@ public final class Model: Sendable {
 
   /// Opens an `.onnx` file. Weights stay in the mapped file until they are packed.
   public convenience init(path: String, options: ModelOptions = ModelOptions()) throws(VisemeError) {
+    try self.init(name: path, options: options) { () throws(ImportError) in try ONNXImporter.load(path: path) }
+  }
+
+  /// Reads an encoded model, whose bytes are copied; without `baseDirectory` it must not have external data.
+  public convenience init(
+    bytes: UnsafeRawBufferPointer, baseDirectory: String? = nil, name: String = "<memory>",
+    options: ModelOptions = ModelOptions()
+  ) throws(VisemeError) {
+    try self.init(name: name, options: options) { () throws(ImportError) in
+      try ONNXImporter.load(bytes: Array(bytes), baseDirectory: baseDirectory)
+    }
+  }
+
+  private convenience init(
+    name: String, options: ModelOptions, load: () throws(ImportError) -> ONNXModel
+  ) throws(VisemeError) {
     let source: ONNXModel
     do {
-      source = try ONNXImporter.load(path: path)
+      source = try load()
     } catch {
       throw .importing(error)
     }
     do {
-      try self.init(source.inliningFunctions(), name: path, options: options)
+      try self.init(source.inliningFunctions(), name: name, options: options)
     } catch let error as GraphError {
-      throw .compiling(model: path, .graphProblem(error))
+      throw .compiling(model: name, .graphProblem(error))
     } catch let error as CompileError {
-      throw .compiling(model: path, error)
+      throw .compiling(model: name, error)
     } catch {
       fatalError("an error of an unexpected type: \(error)")
     }

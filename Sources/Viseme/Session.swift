@@ -68,7 +68,7 @@ public final class Session {
     if let failure { throw .compiling(model: model.name, .operatorProblem(failure)) }
   }
 
-  private func executor(for types: [TensorType]) throws(VisemeError) -> Executor {
+  func executor(for types: [TensorType]) throws(VisemeError) -> Executor {
     let key = types.compactMap(\.shape)
     if let known = executors[key], known.plan.inputs == types {
       recent.removeAll { $0 == key }

@@ -1,0 +1,161 @@
+import CViseme
+import Viseme
+
+/// Stands for the caller, who keeps the memory of wrapped tensors.
+private final class Caller: Sendable {
+  static let shared = Caller()
+}
+
+@_cdecl("viseme_tensor_wrap")
+public func tensorWrap(
+  _ type: Int32, _ rank: Int, _ dims: UnsafePointer<Int64>?, _ data: UnsafeMutableRawPointer?, _ byteCount: Int,
+  _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  handOut(out) { () throws(Failure) in
+    let type = try elementType(type)
+    guard type != .string else { throw .argument("strings have no bytes to wrap; use viseme_tensor_create_strings") }
+    let shape = try shape(rank, dims, of: type)
+    let wanted = type.byteCount(of: shape.count)!
+    guard byteCount >= wanted else {
+      throw .argument("a tensor of \(type) elements and shape \(shape) takes \(wanted) bytes, not \(byteCount)")
+    }
+    guard data != nil || wanted == 0 else { throw .argument("data is null") }
+    let alignment = min(type.elementByteCount ?? 1, 8)
+    guard Int(bitPattern: data) % alignment == 0 else {
+      throw .argument("data is not aligned to its elements (\(alignment) bytes)")
+    }
+    let bytes = UnsafeRawBufferPointer(start: data, count: byteCount)
+    return ValueHandle(
+      .tensor(Tensor(type, shape, buffer: TensorBuffer(borrowing: bytes, owner: Caller.shared))))
+  }
+}
+
+@_cdecl("viseme_tensor_create")
+public func tensorCreate(
+  _ type: Int32, _ rank: Int, _ dims: UnsafePointer<Int64>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  handOut(out) { () throws(Failure) in
+    let type = try elementType(type)
+    let shape = try shape(rank, dims, of: type)
+    try checkMemory(shape, of: type)
+    return ValueHandle(.tensor(Tensor(type, shape)))
+  }
+}
+
+@_cdecl("viseme_tensor_create_strings")
+public func tensorCreateStrings(
+  _ rank: Int, _ dims: UnsafePointer<Int64>?, _ strings: UnsafePointer<UnsafePointer<CChar>?>?,
+  _ lengths: UnsafePointer<Int>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  handOut(out) { () throws(Failure) in
+    let shape = try shape(rank, dims, of: .string)
+    try checkMemory(shape, of: .string)
+    var elements: [String] = []
+    elements.reserveCapacity(shape.count)
+    for index in 0..<shape.count {
+      guard let start = strings?[index] else { throw .argument("string \(index) is null") }
+      if let lengths {
+        let bytes = UnsafeRawBufferPointer(start: start, count: lengths[index])
+        elements.append(String(decoding: bytes, as: UTF8.self))
+      } else {
+        elements.append(String(cString: start))
+      }
+    }
+    return ValueHandle(.tensor(Tensor(strings: elements, shape: shape)))
+  }
+}
+
+@_cdecl("viseme_sequence_create")
+public func sequenceCreate(
+  _ type: Int32, _ count: Int, _ elements: UnsafePointer<OpaquePointer?>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  handOut(out) { () throws(Failure) in
+    let type = type == VISEME_UNDEFINED ? nil : try elementType(type)
+    var values: [ValueHandle] = []
+    for index in 0..<max(count, 0) { values.append(try object(elements?[index], "element \(index)")) }
+    return ValueHandle(.sequence(values, type))
+  }
+}
+
+@_cdecl("viseme_optional_create")
+public func optionalCreate(
+  _ element: OpaquePointer?, _ kind: Int32, _ type: Int32, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  handOut(out) { () throws(Failure) in
+    let type = type == VISEME_UNDEFINED ? nil : try elementType(type)
+    return ValueHandle(.optional(element.map { object($0) }, kind: kind, type))
+  }
+}
+
+@_cdecl("viseme_value_destroy")
+public func valueDestroy(_ value: OpaquePointer?) { release(value) }
+
+@_cdecl("viseme_value_kind")
+public func valueKind(_ value: OpaquePointer?) -> Int32 {
+  guard let value else { return Int32(VISEME_UNKNOWN) }
+  switch object(value, as: ValueHandle.self).contents {
+  case .tensor: return Int32(VISEME_TENSOR)
+  case .sequence: return Int32(VISEME_SEQUENCE)
+  case .optional: return Int32(VISEME_OPTIONAL)
+  }
+}
+
+@_cdecl("viseme_tensor_describe")
+public func tensorDescribe(_ value: OpaquePointer?, _ info: UnsafeMutablePointer<viseme_tensor_info>?) -> Int32 {
+  reporting { () throws(Failure) in
+    let value: ValueHandle = try object(value, "value")
+    let tensor = try value.tensor("value")
+    try fill(info) { info in
+      info.element_type = tensor.dataType.rawValue
+      info.rank = tensor.shape.rank
+      info.dims = UnsafePointer(value.dims)
+      info.count = tensor.count
+      info.data = tensor.dataType == .string ? nil : UnsafeMutableRawPointer(mutating: tensor.baseAddress)
+      info.byte_count = tensor.byteCount
+    }
+  }
+}
+
+@_cdecl("viseme_tensor_string")
+public func tensorString(
+  _ value: OpaquePointer?, _ index: Int, _ text: UnsafeMutablePointer<UnsafePointer<CChar>?>?,
+  _ length: UnsafeMutablePointer<Int>?
+) -> Int32 {
+  reporting { () throws(Failure) in
+    let value: ValueHandle = try object(value, "value")
+    let tensor = try value.tensor("value")
+    guard tensor.strings.indices.contains(index) else {
+      throw .argument("there is no string \(index) in a tensor of \(tensor.dataType) elements and shape \(tensor.shape)")
+    }
+    let string = value.text(index, of: tensor)
+    text?.pointee = UnsafePointer(string.pointer)
+    length?.pointee = string.byteCount
+  }
+}
+
+@_cdecl("viseme_value_count")
+public func valueCount(_ value: OpaquePointer?) -> Int {
+  guard let value else { return 0 }
+  switch object(value, as: ValueHandle.self).contents {
+  case .tensor: return 0
+  case .sequence(let elements, _): return elements.count
+  case .optional(let element, _, _): return element == nil ? 0 : 1
+  }
+}
+
+@_cdecl("viseme_value_element")
+public func valueElement(_ value: OpaquePointer?, _ index: Int, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> Int32 {
+  handOut(out) { () throws(Failure) in
+    let value: ValueHandle = try object(value, "value")
+    let elements: [ValueHandle]
+    switch value.contents {
+    case .tensor: throw .argument("a tensor has no elements that are values")
+    case .sequence(let all, _): elements = all
+    case .optional(let element, _, _): elements = element.map { [$0] } ?? []
+    }
+    guard elements.indices.contains(index) else {
+      throw .argument("there is no element \(index); there are \(elements.count)")
+    }
+    return elements[index]
+  }
+}
