@@ -24,8 +24,14 @@ let package = Package(
     .target(
       name: "COnnx", exclude: ["onnx.proto"],
       linkerSettings: [.linkedLibrary("protobuf-c")]),
-    .target(name: "ONNXFormat", dependencies: ["COnnx", "GraphIR", "Tensors"]),
+    .target(name: "Files"),
+    .target(name: "ONNXFormat", dependencies: ["COnnx", "Files", "GraphIR", "Tensors"]),
+    .systemLibrary(name: "CZlib"),
+    .target(name: "NumPyFormat", dependencies: ["CZlib", "Files", "Tensors"]),
     .target(name: "Viseme", dependencies: ["Compiler", "ONNXFormat", "Operators", "GraphIR", "Tensors"]),
+    .target(
+      name: "Inspection",
+      dependencies: ["Viseme", "Compiler", "ONNXFormat", "NumPyFormat", "Operators", "GraphIR", "Files", "CKernels"]),
     .target(
       name: "CMedia",
       linkerSettings: [
@@ -39,7 +45,10 @@ let package = Package(
       dependencies: ["CViseme", "Viseme", "Compiler", "ONNXFormat", "GraphIR", "Tensors"]),
     .executableTarget(
       name: "VisemeCLI",
-      dependencies: ["Head", "Media", "Viseme", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "Head", "Inspection", "NumPyFormat", "ONNXFormat", "Compiler", "Files", "Media", "Viseme",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     .executableTarget(name: "KernelCheck", dependencies: ["CKernels"], path: "Tests/KernelCheck"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
@@ -47,7 +56,9 @@ let package = Package(
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
     .testTarget(name: "CompilerTests", dependencies: ["Compiler"]),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat", "COnnx"], exclude: ["Fixtures"]),
+    .testTarget(name: "NumPyFormatTests", dependencies: ["NumPyFormat"]),
     .testTarget(name: "VisemeTests", dependencies: ["Viseme"]),
+    .testTarget(name: "InspectionTests", dependencies: ["Inspection"]),
     .testTarget(name: "MediaTests", dependencies: ["Media"], exclude: ["Fixtures", "Golden"]),
     .testTarget(name: "HeadTests", dependencies: ["Head"]),
   ],

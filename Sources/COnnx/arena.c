@@ -81,4 +81,9 @@ Onnx__ModelProto *vz_onnx_model_unpack(vz_onnx_arena *arena, size_t byte_count, 
   return onnx__model_proto__unpack(&allocator, byte_count, bytes);
 }
 
+Onnx__TensorProto *vz_onnx_tensor_unpack(vz_onnx_arena *arena, size_t byte_count, const uint8_t *bytes) {
+  ProtobufCAllocator allocator = {.alloc = take, .free = keep, .allocator_data = arena};
+  return onnx__tensor_proto__unpack(&allocator, byte_count, bytes);
+}
+
 const ProtobufCMessageDescriptor *vz_onnx_model_descriptor(void) { return &onnx__model_proto__descriptor; }

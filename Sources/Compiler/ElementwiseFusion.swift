@@ -13,9 +13,10 @@ struct ElementwiseFusion {
   /// For each last node: the nodes of the loop, the first last.
   private var members: [Int: [Int]] = [:]
 
-  static func run(on graph: inout Graph) {
+  static func run(on graph: inout Graph, log: inout PassLog) {
+    log.currentPass = Pipeline.elementwiseFusionName
     var fusion = ElementwiseFusion(graph: graph)
-    fusion.group()
+    fusion.group(&log)
     graph = fusion.rewritten()
   }
 
@@ -24,7 +25,7 @@ struct ElementwiseFusion {
     root = [Int?](repeating: nil, count: graph.nodes.count)
   }
 
-  private mutating func group() {
+  private mutating func group(_ log: inout PassLog) {
     var readers = [[Int]](repeating: [], count: graph.values.count)
     for (index, node) in graph.nodes.enumerated() {
       for case let id? in node.inputs { readers[id.index].append(index) }
@@ -34,11 +35,26 @@ struct ElementwiseFusion {
       let output = graph.nodes[index].outputs[0]!
       root[index] = index
       members[index] = [index]
-      guard !outputs.contains(output), let first = readers[output.index].first, let loop = root[first],
-        readers[output.index].allSatisfy({ root[$0] == loop }), shape(output) == shape(graph.nodes[loop].outputs[0]!)
-      else { continue }
+      guard !outputs.contains(output) else {
+        log.skipped("its output is an output of the model", at: graph.nodes[index])
+        continue
+      }
+      let loops = Set(readers[output.index].map { root[$0] })
+      guard let only = loops.first, loops.count == 1, let loop = only else {
+        // Standing before another operator is no missed chance; several readers of which some are elementwise may be one.
+        if loops.count > 1, loops != [nil] { log.skipped("its readers are not in one loop", at: graph.nodes[index]) }
+        continue
+      }
+      guard shape(output) == shape(graph.nodes[loop].outputs[0]!) else {
+        log.skipped("the loop of its reader \(graph.nodes[loop].label) has another shape", at: graph.nodes[index])
+        continue
+      }
       let candidate = members[loop]! + [index]
-      guard program(of: candidate).program.fitsKernel else { continue }
+      guard program(of: candidate).program.fitsKernel else {
+        log.skipped("the loop of its reader \(graph.nodes[loop].label) is full", at: graph.nodes[index])
+        continue
+      }
+      log.did("joined the loop of \(graph.nodes[loop].label)", at: graph.nodes[index])
       members[loop] = candidate
       members[index] = nil
       root[index] = loop

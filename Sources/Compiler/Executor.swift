@@ -75,6 +75,11 @@ public final class Executor {
     }
   }
 
+  /// Where output `slot` of step `step` lies; its bytes are what the step left there until a later step reuses them.
+  public func address(ofOutput slot: Int, ofStep step: Int) -> UnsafeRawPointer? {
+    pointers[firstPointer[step] + plan.steps[step].inputs.count + slot].map { UnsafeRawPointer($0) }
+  }
+
   /// Bytes of the arena.
   public var arenaByteCount: Int { plan.arenaByteCount }
 

@@ -59,6 +59,14 @@ public struct Pipeline: Sendable {
   /// No rewriting at all: what every optimization is compared with.
   public static let reference = Pipeline([])
 
+  /// What `CompileOptions.omit` knows: the passes of `standard`, and what happens once shapes are known.
+  public static let stageNames = standard.passes.map(\.name) + [elementwiseFusionName]
+  /// The name and summary of what joins elementwise operators; not a `Pass`, because it needs shapes.
+  public static let elementwiseFusion = (
+    name: elementwiseFusionName, summary: "Join elementwise operators into loops that keep what lies between in registers."
+  )
+  static let elementwiseFusionName = "fuse-elementwise"
+
   public func run(on graph: inout Graph, log: inout PassLog) throws(CompileError) {
     for pass in passes { try pass.run(on: &graph, log: &log) }
   }

@@ -22,6 +22,16 @@ public struct Plan: Sendable {
     public var inputs: [Place]
     public var outputs: [Place]
     public var outputShape: Shape
+    /// What the step makes, in the order of `outputs`; empty for copies and conversions.
+    public var results: [Result?] = []
+  }
+
+  /// A value as a step leaves it.
+  public struct Result: Sendable {
+    /// The value's name in the model.
+    public var name: String
+    /// Its type, shape and layout.
+    public var operand: Operand
   }
 
   public var steps: [Step]
@@ -36,6 +46,8 @@ public struct Plan: Sendable {
   public var scratchByteCount: Int
   /// The intervals the arena was planned for, for reports.
   public var intervals: [LiveInterval]
+  /// What was rewritten once shapes were known, and what was left alone and why.
+  public var log: PassLog
   /// Packed weights the kernels read.
   var retained: [TensorBuffer]
 }

@@ -9,6 +9,7 @@ struct Planner {
   private var graph: Graph
   private let inputTypes: [TensorType]
   private var layouts: [Layout] = []
+  private var log = PassLog()
 
   init(program: Program, inputs: [TensorType]) throws(CompileError) {
     self.program = program
@@ -24,7 +25,7 @@ struct Planner {
     graph = specialization.graph
     graph.removeDeadNodes()
     try requireShapes()
-    if !program.options.isReference { ElementwiseFusion.run(on: &graph) }
+    if program.options.fusesElementwise { ElementwiseFusion.run(on: &graph, log: &log) }
     layouts = LayoutAssignment.run(on: &graph)
     return try build(try kernels())
   }
@@ -89,17 +90,20 @@ struct Planner {
         kernel.unreadInputs.contains(index) ? .absent : id.map { storage.place(of: $0) } ?? .absent
       }
       let outputs = node.outputs.map { $0.map { storage.place(of: $0) } ?? .absent }
+      // A conversion makes no value of the model.
+      let results = node.implementation is Relayout
+        ? [] : node.outputs.map { $0.map { Plan.Result(name: graph[$0].name, operand: operand($0)) } }
       let shape = (node.outputs.first ?? nil).map { operand($0).shape } ?? []
       steps.append(
         Plan.Step(
           label: node.label, operatorName: node.operatorName, run: run, inputs: inputs, outputs: outputs,
-          outputShape: shape))
+          outputShape: shape, results: results))
     }
     steps += storage.copies
     return Plan(
       steps: steps, inputs: inputTypes, outputs: graph.outputs.map(operand), constants: storage.constants,
       arenaByteCount: MemoryPlanner.rounded(arena.byteCount) + scratch,
       scratchOffset: MemoryPlanner.rounded(arena.byteCount), scratchByteCount: scratch, intervals: intervals,
-      retained: kernels.flatMap(\.retained))
+      log: log, retained: kernels.flatMap(\.retained))
   }
 }

@@ -14,6 +14,8 @@ public struct CompileOptions: Sendable {
   /// Bytes that one plan's values and the program's packed weights may take together.
   public var memoryLimit: Int
   public var level: vz_cpu_level
+  /// Whether elementwise operators are joined into loops.
+  public var fusesElementwise: Bool
 
   public init(
     threads: Int = 1, isReference: Bool = false, memoryLimit: Int = CompileOptions.defaultMemoryLimit,
@@ -24,6 +26,13 @@ public struct CompileOptions: Sendable {
     self.memoryLimit = memoryLimit
     self.level = level
     self.pipeline = pipeline ?? (isReference ? .reference : .standard)
+    fusesElementwise = !isReference
+  }
+
+  /// Leaves out the passes and stages of these names (`Pipeline.stageNames`).
+  public mutating func omit(_ names: Set<String>) {
+    pipeline.passes.removeAll { names.contains($0.name) }
+    if names.contains(Pipeline.elementwiseFusionName) { fusesElementwise = false }
   }
 
   /// Three quarters of the machine's memory.

@@ -39,6 +39,14 @@ public struct ImportError: Error, Hashable, Sendable {
   }
 }
 
+extension ImportError {
+  /// Whether the file is correct, as far as can be told, but uses what import does not know.
+  public var isUnsupported: Bool {
+    if case .unsupported = problem { return true }
+    return false
+  }
+}
+
 extension ImportError: CustomStringConvertible {
   /// One line: file, place, problem, and what to do about it.
   public var description: String {

@@ -191,16 +191,10 @@ final class ModelWriter {
   // MARK: Tensors and types
 
   private func tensor(_ tensor: Tensor, name: String) -> MessageWriter {
-    var message = MessageWriter()
-    for extent in tensor.shape.dims { message.int(1, extent) }
-    message.int(2, Int(tensor.dataType.rawValue))
-    if tensor.dataType == .string { for text in tensor.strings { message.data(6, Array(text.utf8)) } }
-    if !name.isEmpty { message.string(8, name) }
-    if tensor.dataType == .string { return message }
     guard let threshold = options.externalDataThreshold, tensor.byteCount >= threshold, tensor.byteCount > 0 else {
-      message.tensorBytes(9, tensor)
-      return message
+      return .tensor(tensor, name: name)
     }
+    var message = MessageWriter.tensorHeader(tensor, name: name)
     let alignment = Self.externalAlignment
     let offset = (externalByteCount + alignment - 1) / alignment * alignment
     external.append(ExternalTensor(offset: offset, tensor: tensor))

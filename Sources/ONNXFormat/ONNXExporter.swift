@@ -1,3 +1,4 @@
+import Files
 import GraphIR
 import Tensors
 
@@ -42,7 +43,7 @@ public enum ONNXExporter {
     return bytes
   }
 
-  private static func write(_ message: MessageWriter, to file: AtomicFile) throws(SystemError) {
+  static func write(_ message: MessageWriter, to file: AtomicFile) throws(SystemError) {
     var failure: SystemError?
     forEachPart(of: message) { part in
       guard failure == nil else { return }

@@ -1,4 +1,5 @@
 import COnnx
+import Files
 import GraphIR
 import Tensors
 
@@ -50,7 +51,7 @@ public enum ONNXImporter {
     }
   }
 
-  private static func map(_ path: String, _ limits: ImportLimits) throws(ImportError) -> MappedFile {
+  static func map(_ path: String, _ limits: ImportLimits) throws(ImportError) -> MappedFile {
     do {
       // A pipe would block without O_NONBLOCK.
       let file = try FileDescriptor(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))

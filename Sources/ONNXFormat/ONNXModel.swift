@@ -1,3 +1,4 @@
+import Files
 import GraphIR
 
 /// A model file: its graph, and what the file says about it.

@@ -4,7 +4,7 @@
   import Musl
 #endif
 
-/// A model message without its weights: what protobuf decodes, and where in the file the weights are.
+/// A message without its weights: what protobuf decodes, and where in the file the weights are.
 struct Skeleton {
   /// The data of one tensor, left in the file.
   struct Payload {
@@ -16,14 +16,17 @@ struct Skeleton {
   /// Data from this size on stays in the file.
   static let payloadThreshold = 256
 
-  /// An encoded `ModelProto`. A tensor whose data was cut out has the index of its payload, in decimal, as its
+  /// An encoded message of the kind that was asked for. A tensor whose data was cut out has the index of its payload, in decimal, as its
   /// `doc_string`; no other message has one.
   var message: ByteSink
   var payloads: [Payload]
 
-  init(of bytes: UnsafeRawBufferPointer, limits: ImportLimits) throws(WireFault) {
+  /// - Parameter root: what `bytes` encode; a model unless told otherwise.
+  init(
+    of bytes: UnsafeRawBufferPointer, as root: WireSchema.Message = WireSchema.shared.model, limits: ImportLimits
+  ) throws(WireFault) {
     var scanner = Scanner(bytes: bytes, limits: limits)
-    if !bytes.isEmpty { try scanner.copy(scanner.schema.model, bytes.indices, nesting: 0) }
+    if !bytes.isEmpty { try scanner.copy(root, bytes.indices, nesting: 0) }
     message = scanner.sink
     payloads = scanner.payloads
   }

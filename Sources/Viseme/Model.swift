@@ -12,6 +12,8 @@ public struct ModelOptions: Sendable {
   public var isReference: Bool
   /// Bytes that weights and one session's values may take together; nil for three quarters of the machine's memory.
   public var memoryLimit: Int?
+  /// Names of optimizations to leave out (`Pipeline.stageNames`); for finding the one to blame.
+  public var withoutPasses: Set<String> = []
 
   public init(threads: Int = 1, isReference: Bool = false, memoryLimit: Int? = nil) {
     self.threads = threads
@@ -22,6 +24,7 @@ public struct ModelOptions: Sendable {
   var compileOptions: CompileOptions {
     var options = CompileOptions(threads: threads, isReference: isReference)
     if let memoryLimit { options.memoryLimit = memoryLimit }
+    options.omit(withoutPasses)
     return options
   }
 }

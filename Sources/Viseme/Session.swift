@@ -170,6 +170,38 @@ public final class Invocation {
     }
   }
 
+  /// Fills all inputs, in the model's order.
+  ///
+  /// - Precondition: the tensors have the types and shapes of the plan's inputs.
+  public func fill(_ tensors: [Tensor]) {
+    precondition(tensors.count == inputs.count)
+    for (input, tensor) in zip(inputs, tensors) {
+      precondition(input.dataType == tensor.dataType && input.shape == tensor.shape)
+      tensor.withUnsafeBytes { bytes in
+        if let source = bytes.baseAddress { input.buffer.base.copyMemory(from: source, byteCount: bytes.count) }
+      }
+    }
+  }
+
+  /// What the last run computed, in the model's order.
+  public var outputTensors: [Tensor] {
+    outputs.map { output in
+      let copy = Tensor(output.dataType, output.shape)
+      copy.buffer.base.copyMemory(from: output.baseAddress, byteCount: output.byteCount)
+      return copy
+    }
+  }
+
+  /// What step `step` made, by name and in the model's own layout. For an observer, right after the step.
+  public func results(ofStep step: Int) -> [(name: String, tensor: Tensor)] {
+    plan.steps[step].results.enumerated().compactMap { slot, result in
+      guard let result, let source = executor.address(ofOutput: slot, ofStep: step),
+        let tensor = Tensor(copying: source, laidOutAs: result.operand)
+      else { return nil }
+      return (result.name, tensor)
+    }
+  }
+
   /// The plan behind the invocation, for reports and profiles.
   public var plan: Plan { executor.plan }
 

@@ -33,19 +33,22 @@ private func writeError(_ text: String) {
 struct ProgressLine {
   private let isShown: Bool
   private let total: Int?
+  private let unit: String
   private var lastShown = -1.0
 
-  init(isShown: Bool, total: Int?) {
+  /// - Parameter unit: what is counted.
+  init(isShown: Bool, total: Int?, unit: String = "frame") {
     self.isShown = isShown && isatty(STDERR_FILENO) != 0
     self.total = total
+    self.unit = unit
   }
 
   mutating func show(_ count: Int, seconds: Double) {
     guard isShown, seconds - lastShown >= 0.1 || count == total else { return }
     lastShown = seconds
     let rate = (Double(count) / max(seconds, 1e-9)).short
-    let line = total.map { "frame \(count) of \($0) (\(100 * count / max($0, 1)) %), \(rate) a second" }
-    writeError("\r\u{1B}[K" + (line ?? "frame \(count), \(rate) a second"))
+    let line = total.map { "\(unit) \(count) of \($0) (\(100 * count / max($0, 1)) %), \(rate) a second" }
+    writeError("\r\u{1B}[K" + (line ?? "\(unit) \(count), \(rate) a second"))
   }
 
   func finish() {

@@ -6,5 +6,8 @@ struct VisemeCommand: ParsableCommand {
     commandName: "viseme",
     abstract: "Talking heads from speech and a portrait, on machines without a GPU.",
     version: "0.1.0",
-    subcommands: [TalkCommand.self])
+    subcommands: [
+      TalkCommand.self, RunCommand.self, BenchCommand.self, ProfileCommand.self, InspectCommand.self,
+      ValidateCommand.self,
+    ])
 }

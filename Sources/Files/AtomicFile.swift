@@ -5,16 +5,16 @@
 #endif
 
 /// A file that appears under its name only once it is whole.
-final class AtomicFile {
+public final class AtomicFile {
   private let path: String
   private let temporaryPath: String
   private var descriptor: Int32
   private var pending: [UInt8] = []
-  private(set) var byteCount = 0
+  package private(set) var byteCount = 0
 
   private static let flushThreshold = 1 << 16
 
-  init(path: String) throws(SystemError) {
+  package init(path: String) throws(SystemError) {
     self.path = path
     var attempt = 0
     while true {
@@ -30,7 +30,7 @@ final class AtomicFile {
     }
   }
 
-  func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+  package func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
     byteCount += bytes.count
     if bytes.count < Self.flushThreshold {
       pending += bytes
@@ -41,19 +41,19 @@ final class AtomicFile {
     try writeAll(bytes)
   }
 
-  func append(zeros count: Int) throws(SystemError) {
+  package func append(zeros count: Int) throws(SystemError) {
     pending += repeatElement(0, count: count)
     byteCount += count
   }
 
   /// Writes what is left to the disk. The file still has its temporary name.
-  func finish() throws(SystemError) {
+  package func finish() throws(SystemError) {
     try flush()
     guard fsync(descriptor) == 0 else { throw SystemError(errno) }
   }
 
   /// Gives the finished file its name, replacing what had it.
-  func publish() throws(SystemError) {
+  package func publish() throws(SystemError) {
     guard rename(temporaryPath, path) == 0 else { throw SystemError(errno) }
     close(descriptor)
     descriptor = -1

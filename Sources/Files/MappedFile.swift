@@ -11,7 +11,7 @@ public final class MappedFile: @unchecked Sendable {
   public let bytes: UnsafeRawBufferPointer
 
   /// Maps the open regular file `descriptor`, which stays the caller's.
-  init(descriptor: Int32, byteCount: Int) throws(SystemError) {
+  package init(descriptor: Int32, byteCount: Int) throws(SystemError) {
     guard byteCount > 0 else {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
       return
@@ -30,43 +30,5 @@ public final class MappedFile: @unchecked Sendable {
   deinit {
     guard let base = bytes.baseAddress else { return }
     munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
-  }
-}
-
-/// A failed system call, by its `errno`.
-struct SystemError: Error {
-  var code: Int32
-  init(_ code: Int32) { self.code = code }
-  var reason: String { String(cString: strerror(code)) }
-}
-
-/// An open file descriptor, closed with its last use.
-struct FileDescriptor: ~Copyable {
-  let raw: Int32
-
-  init(_ raw: Int32) throws(SystemError) {
-    guard raw >= 0 else { throw SystemError(errno) }
-    self.raw = raw
-  }
-
-  deinit { close(raw) }
-
-  func status() throws(SystemError) -> stat {
-    var status = stat()
-    guard fstat(raw, &status) == 0 else { throw SystemError(errno) }
-    return status
-  }
-}
-
-extension stat {
-  /// What stands in the way of reading it as a file; nil for a regular file.
-  var kindIfNotRegular: String? {
-    switch st_mode & S_IFMT {
-    case S_IFREG: nil
-    case S_IFDIR: "a folder"
-    case S_IFIFO: "a pipe"
-    case S_IFSOCK: "a socket"
-    default: "a device"
-    }
   }
 }
