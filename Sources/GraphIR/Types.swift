@@ -10,6 +10,12 @@ public enum Dimension: Hashable, Sendable {
     guard case .fixed(let value) = self else { return nil }
     return value
   }
+
+  /// Whether the two can be the same number: they differ only if both are known.
+  public func mayEqual(_ other: Dimension) -> Bool {
+    guard let value, let otherValue = other.value else { return true }
+    return value == otherValue
+  }
 }
 
 extension Dimension: ExpressibleByIntegerLiteral, CustomStringConvertible {

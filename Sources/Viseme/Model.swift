@@ -80,30 +80,28 @@ public final class Model: Sendable {
     } catch {
       throw .importing(error)
     }
+    let expanded: ONNXModel
     do {
-      try self.init(source.inliningFunctions(), name: name, options: options)
-    } catch let error as GraphError {
-      throw .compiling(model: name, .graphProblem(error))
-    } catch let error as CompileError {
-      throw .compiling(model: name, error)
+      expanded = try source.inliningFunctions()
     } catch {
-      fatalError("an error of an unexpected type: \(error)")
+      throw .compiling(model: name, .graphProblem(error))
     }
+    try self.init(expanded.graph, source: expanded, name: name, options: options)
   }
 
   /// Compiles a graph built in memory.
   public convenience init(_ graph: Graph, name: String, options: ModelOptions = ModelOptions()) throws(VisemeError) {
-    do {
-      try self.init(program: Program(graph, options: options.compileOptions), name: name, source: nil)
-    } catch let error as CompileError {
-      throw .compiling(model: name, error)
-    } catch {
-      fatalError("an error of an unexpected type: \(error)")
-    }
+    try self.init(graph, source: nil, name: name, options: options)
   }
 
-  private convenience init(_ source: ONNXModel, name: String, options: ModelOptions) throws {
-    try self.init(program: Program(source.graph, options: options.compileOptions), name: name, source: source)
+  private convenience init(
+    _ graph: Graph, source: ONNXModel?, name: String, options: ModelOptions
+  ) throws(VisemeError) {
+    do {
+      self.init(program: try Program(graph, options: options.compileOptions), name: name, source: source)
+    } catch {
+      throw .compiling(model: name, error)
+    }
   }
 
   private init(program: Program, name: String, source: ONNXModel?) {

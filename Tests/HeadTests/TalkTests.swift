@@ -100,7 +100,7 @@ struct TalkTests {
   @Test func brokenInputsAreNamedInOneLine() throws {
     try TestFiles.withFolder { folder in
       try "not sound".write(toFile: folder + "/text.wav", atomically: true, encoding: .utf8)
-      FileManager.default.createFile(atPath: folder + "/empty.flac", contents: nil)
+      try "".write(toFile: folder + "/empty.flac", atomically: true, encoding: .utf8)
       for path in [folder + "/text.wav", folder + "/empty.flac", folder + "/none.wav", folder] {
         do {
           _ = try frames { $0.speech = path }

@@ -36,12 +36,15 @@ import Testing
           let t = reverse[d] ? length - 1 - step : step
           func fromInput(_ g: Int, _ j: Int) -> Double {
             let row = (d * G + g) * H + j
-            return (0..<it.input).map { it.x[(t * it.batch + n) * it.input + $0] * it.w[row * it.input + $0] }.reduce(0, +)
-              + (it.b?[d * 2 * G * H + g * H + j] ?? 0)
+            var result = it.b?[d * 2 * G * H + g * H + j] ?? 0
+            for k in 0..<it.input { result += it.x[(t * it.batch + n) * it.input + k] * it.w[row * it.input + k] }
+            return result
           }
           func fromState(_ g: Int, _ j: Int, _ state: [Double]) -> Double {
             let row = (d * G + g) * H + j
-            return (0..<H).map { state[$0] * it.r[row * H + $0] }.reduce(0, +)
+            var result = 0.0
+            for k in 0..<H { result += state[k] * it.r[row * H + k] }
+            return result
           }
           func stateBias(_ g: Int, _ j: Int) -> Double { it.b?[d * 2 * G * H + (G + g) * H + j] ?? 0 }
           func sum(_ g: Int, _ j: Int) -> Double { fromInput(g, j) + fromState(g, j, h) + stateBias(g, j) }

@@ -32,9 +32,8 @@ public struct Gemm: ActivationFusing, BiasFusing {
     }
     let result = [a?[transposesA ? 1 : 0] ?? .unknown, b?[transposesB ? 0 : 1] ?? .unknown]
     if context.has(2), let c = try context.tensor(2).dims {
-      let fits = c.count <= 2
-        && zip(c.reversed(), result.reversed()).allSatisfy { $0 == $1 || $0.value == nil || $0 == 1 || $1.value == nil }
-      guard fits else {
+      let fits = zip(c.reversed(), result.reversed()).allSatisfy { $0.value == 1 || $0.mayEqual($1) }
+      guard c.count <= 2, fits else {
         throw context.invalid(
           "C of shape \(TensorType(nil, c).extents) does not broadcast to \(TensorType(nil, result).extents)")
       }

@@ -77,11 +77,8 @@ struct NormalizedRows: Hashable, Sendable {
     let axis = try axis(rank: dims.count, context.node)
     for index in 1...2 where context.has(index) {
       guard let scale = try context.tensor(index).dims else { continue }
-      let fits = scale.count <= dims.count - axis
-        && zip(scale.reversed(), dims.reversed()).allSatisfy { a, b in
-          a.value == nil || b.value == nil || a == b || a == 1
-        }
-      guard fits else {
+      let fits = zip(scale.reversed(), dims.reversed()).allSatisfy { $0.value == 1 || $0.mayEqual($1) }
+      guard scale.count <= dims.count - axis, fits else {
         throw context.invalid(
           "input \(index) of shape \(TensorType(nil, scale).extents) does not broadcast to the axes from \(axis) on of "
             + TensorType(nil, dims).extents)

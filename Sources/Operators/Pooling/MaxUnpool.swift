@@ -17,9 +17,8 @@ public struct MaxUnpool: Operator {
     let type = try context.elementType(0, in: DataType.floats)
     let dims = try context.dims(0, rank: 3...8)
     if let dims, let indices = try context.tensor(1).dims {
-      let fits = indices.count == dims.count
-        && zip(dims, indices).allSatisfy { $0.value == nil || $1.value == nil || $0 == $1 }
-      guard fits else {
+      let fits = zip(dims, indices).allSatisfy { $0.mayEqual($1) }
+      guard indices.count == dims.count, fits else {
         throw context.invalid(
           "indices of shape \(TensorType(nil, indices).extents) do not fit an input of shape "
             + TensorType(nil, dims).extents)

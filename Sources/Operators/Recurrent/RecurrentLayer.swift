@@ -65,12 +65,13 @@ struct RecurrentLayer: Sendable {
       guard 1...SlidingWindow.largestExtent ~= hidden else { throw context.invalid("the hidden size is \(hidden)") }
       try expect(context, 1, [.fixed(directions), .fixed(gates * hidden), x?[2] ?? .unknown], w)
       try expect(context, 2, [.fixed(directions), .fixed(gates * hidden), .fixed(hidden)], r)
-      let state = isBatchFirst
+      let state: [Dimension] = isBatchFirst
         ? [batch, .fixed(directions), .fixed(hidden)] : [.fixed(directions), batch, .fixed(hidden)]
-      for (input, wanted) in [
+      let optional: [(Int, [Dimension])] = [
         (3, [.fixed(directions), .fixed(2 * gates * hidden)]), (4, [batch]), (5, state), (6, state),
         (7, [.fixed(directions), .fixed(3 * hidden)]),
-      ] where context.has(input) {
+      ]
+      for (input, wanted) in optional where context.has(input) {
         try expect(context, input, wanted, try context.dims(input, rank: wanted.count...wanted.count))
       }
     }
@@ -86,8 +87,7 @@ struct RecurrentLayer: Sendable {
     _ context: InferenceContext, _ input: Int, _ wanted: [Dimension], _ actual: [Dimension]?
   ) throws(OperatorError) {
     guard let actual else { return }
-    let fits = zip(wanted, actual).allSatisfy { $0.value == nil || $1.value == nil || $0 == $1 }
-    guard fits else {
+    guard zip(wanted, actual).allSatisfy({ $0.mayEqual($1) }) else {
       throw context.invalid(
         "input \(input) has shape \(TensorType(nil, actual).extents) instead of \(TensorType(nil, wanted).extents)")
     }

@@ -29,8 +29,8 @@ public struct Einsum: Operator {
     func labels(rank: Int) -> [Label]? {
       let rest = rank - before.count - after.count
       guard hasEllipsis ? rest >= 0 : rest == 0 else { return nil }
-      return before.map { .letter($0) } + (0..<rest).reversed().map { .ellipsis(fromEnd: $0) }
-        + after.map { .letter($0) }
+      let middle = (0..<rest).reversed().map(Label.ellipsis(fromEnd:))
+      return before.map(Label.letter) + middle + after.map(Label.letter)
     }
   }
 
@@ -94,7 +94,7 @@ public struct Einsum: Operator {
       return (inputs, ellipsis + once)
     }
     let middle = result.hasEllipsis ? ellipsis : []
-    return (inputs, result.before.map { .letter($0) } + middle + result.after.map { .letter($0) })
+    return (inputs, result.before.map(Label.letter) + middle + result.after.map(Label.letter))
   }
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] {
@@ -132,8 +132,12 @@ public struct Einsum: Operator {
     }
     func strides(_ input: Int, _ axes: [Label]) -> [Int] {
       axes.map { axis in
-        zip(labels.inputs[input], zip(inputs[input].shape.dims, inputs[input].strides))
-          .reduce(0) { $1.0 == axis && $1.1.0 != 1 ? $0 + $1.1.1 : $0 }
+        var stride = 0
+        for (own, (extent, step)) in zip(labels.inputs[input], zip(inputs[input].shape.dims, inputs[input].strides))
+        where own == axis && extent != 1 {
+          stride += step
+        }
+        return stride
       }
     }
     let summed = Set(labels.inputs.joined()).subtracting(labels.output).sorted()

@@ -111,14 +111,21 @@ struct Run {
     exec.scratch = scratch.base
     exec.scratch_bytes = kernel.scratchByteCount
     let pointers = given.map { $0?.base } + made.map { $0?.base }
-    try withExtendedLifetime(kernel.retained) { () throws(RunnerError) in
-      try withUnsafePointer(to: exec) { exec throws(RunnerError) in
-        try pointers.withUnsafeBufferPointer { pointers throws(RunnerError) in
+    // Buffers of arrays forget the type of an error before Swift 6.1.
+    var failure: RunnerError?
+    withExtendedLifetime(kernel.retained) {
+      withUnsafePointer(to: exec) { exec in
+        pointers.withUnsafeBufferPointer { pointers in
           let operands = Operands(pointers: pointers.baseAddress!, inputCount: given.count, exec: exec)
-          try wrap { () throws(OperatorError) in try body(operands) }
+          do throws(RunnerError) {
+            try wrap { () throws(OperatorError) in try body(operands) }
+          } catch {
+            failure = error
+          }
         }
       }
     }
+    if let failure { throw failure }
     for (index, block) in given.enumerated() where index != inPlace && block?.bytes != before[index] {
       throw RunnerError("the kernel changed input \(index)")
     }
