@@ -138,7 +138,7 @@ def main():
     parser.add_argument("speech", help="folder of training utterances")
     parser.add_argument("out", help="audio.onnx; OUT.json gets the scores, OUT.2000 and so on the nets on the way")
     parser.add_argument("--test", nargs="*", default=[], metavar="NAME=DIR", help="utterances never trained on")
-    parser.add_argument("--steps", type=int, default=9_000)
+    parser.add_argument("--steps", type=int, default=14_000)
     parser.add_argument("--channels", type=int, default=112)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
