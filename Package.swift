@@ -29,6 +29,7 @@ let package = Package(
     .systemLibrary(name: "CZlib"),
     .target(name: "NumPyFormat", dependencies: ["CZlib", "Files", "Tensors"]),
     .target(name: "Viseme", dependencies: ["Compiler", "ONNXFormat", "Operators", "GraphIR", "Tensors"]),
+    .target(name: "Conversion", dependencies: ["Compiler", "ONNXFormat", "GraphIR", "Tensors"]),
     .target(
       name: "Inspection",
       dependencies: ["Viseme", "Compiler", "ONNXFormat", "NumPyFormat", "Operators", "GraphIR", "Files", "CKernels"]),
@@ -46,7 +47,7 @@ let package = Package(
     .executableTarget(
       name: "VisemeCLI",
       dependencies: [
-        "Head", "Inspection", "NumPyFormat", "ONNXFormat", "Compiler", "Files", "Media", "Viseme",
+        "Head", "Conversion", "Inspection", "NumPyFormat", "ONNXFormat", "Compiler", "Files", "Media", "Viseme",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -58,6 +59,7 @@ let package = Package(
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat", "COnnx"], exclude: ["Fixtures"]),
     .testTarget(name: "NumPyFormatTests", dependencies: ["NumPyFormat"]),
     .testTarget(name: "VisemeTests", dependencies: ["Viseme"]),
+    .testTarget(name: "ConversionTests", dependencies: ["Conversion"]),
     .testTarget(name: "InspectionTests", dependencies: ["Inspection"]),
     .testTarget(name: "MediaTests", dependencies: ["Media"], exclude: ["Fixtures", "Golden"]),
     .testTarget(name: "HeadTests", dependencies: ["Head"]),

@@ -56,6 +56,9 @@ public struct Pipeline: Sendable {
     .foldConstants, .removeIdentities, .foldBatchNormalization, .fuseActivations, .removeDeadNodes,
   ])
 
+  /// Passes whose result is ONNX again, for models that are written.
+  public static let portable = Pipeline([.foldConstants, .removeIdentities, .removeDeadNodes])
+
   /// No rewriting at all: what every optimization is compared with.
   public static let reference = Pipeline([])
 

@@ -7,7 +7,8 @@ struct Specialization {
   var graph: Graph
   let target: Target
   let memoryLimit: Int
-  /// Constants larger than this are left to the run, unless they are smaller than what they are made of.
+  /// Constants larger than this are left to the run, unless they take at most twice what they are made of: weights are
+  /// often stored as float16.
   var foldedByteLimit = 1 << 22
 
   init(_ graph: Graph, target: Target, memoryLimit: Int) {
@@ -71,7 +72,7 @@ struct Specialization {
       outputByteCount += dataType.byteCount(of: shape.count) ?? .max / 2
     }
     let inputByteCount = given.reduce(0) { $0 + graph.constants[$1]!.byteCount }
-    guard outputByteCount <= max(foldedByteLimit, inputByteCount) else { return nil }
+    guard outputByteCount <= max(foldedByteLimit, 2 * inputByteCount) else { return nil }
     return try evaluator.evaluate(node, inputs: node.inputs.map { $0.map { graph.constants[$0]! } }, graph: graph)
   }
 

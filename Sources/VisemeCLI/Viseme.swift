@@ -8,6 +8,6 @@ struct VisemeCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TalkCommand.self, RunCommand.self, BenchCommand.self, ProfileCommand.self, InspectCommand.self,
-      ValidateCommand.self,
+      ValidateCommand.self, ConvertCommand.self,
     ])
 }

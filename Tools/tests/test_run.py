@@ -193,7 +193,7 @@ def test_outputs_are_whole_or_absent(model, tmp_path):
     assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["output_0.pb"]
 
 
-@pytest.mark.parametrize("command", ["run", "bench", "profile", "inspect", "validate"])
+@pytest.mark.parametrize("command", ["run", "bench", "profile", "inspect", "validate", "convert"])
 def test_help_shows_examples(command):
     text = viseme(command, "--help", status=0).stdout
     assert "EXAMPLES" in text and "EXIT CODES" in text and f"viseme {command} " in text
