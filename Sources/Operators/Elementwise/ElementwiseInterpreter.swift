@@ -242,7 +242,7 @@ struct ElementwiseInterpreter: Sendable {
     }
     func unsigned(_ value: Int64) -> UInt64 { UInt64(bitPattern: value) }
     switch step.operation {
-    case VZ_ELTWISE_CONST: each { _ in Int64(step.immediate) }
+    case VZ_ELTWISE_CONST: each { _ in ElementAccess.truncated(Double(step.immediate)) }
     case VZ_ELTWISE_COPY, VZ_ELTWISE_FLOOR, VZ_ELTWISE_CEIL, VZ_ELTWISE_TRUNC, VZ_ELTWISE_ROUND: each { a[$0] }
     case VZ_ELTWISE_ADD: each { a[$0] &+ b[$0] }
     case VZ_ELTWISE_SUB: each { a[$0] &- b[$0] }
