@@ -1,21 +1,25 @@
 import GraphIR
 import Tensors
 
-/// ONNX `Reshape` (opset 5 and later): the elements in row-major order under another shape.
+/// ONNX `Reshape`: the elements in row-major order under another shape, an attribute before opset 5 and input 1 since.
 public struct Reshape: Operator {
-  public static let signatures = [Signature("Reshape", versions: 5...Signature.newestOpset)]
+  public static let signatures = [Signature("Reshape")]
 
   /// Whether a 0 in the shape means zero rather than “as in the input”.
   let allowsZero: Bool
+  private let attribute: [Int]?
 
   public init(_ node: NodeReader) throws(OperatorError) {
-    try node.expectInputs(2...2)
+    let isAttribute = node.version < 5
+    try node.expectInputs(isAttribute ? 1...1 : 2...2)
+    attribute = isAttribute ? try node.ints("shape") ?? [] : nil
     allowsZero = try node.bool("allowzero", default: false)
   }
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] {
     let input = try context.tensor(0)
-    guard let target = try context.integers(1) else {
+    let given = try context.integers(1)
+    guard let target = attribute ?? given else {
       let rank = try context.shape(1).flatMap { $0.rank == 1 ? $0[0] : nil }
       return [.tensor(TensorType(input.dataType, rank.map { [Dimension](repeating: .unknown, count: $0) }))]
     }

@@ -176,4 +176,24 @@ import Testing
     refused(sizes: [1, 1, 4, 4], ["mode": text("sharp")])
     refused(sizes: [1, 1, 4, 4], ["coordinate_transformation_mode": text("tf_crop_and_resize")])
   }
+
+  @Test func theFirstUpsampleNamesHeightAndWidth() {
+    let x = Tensor([1, 2, 3, 4] as [Float], shape: [1, 1, 2, 2])
+    OperatorRunner("Upsample", version: 1, attributes: ["height_scale": .float(1), "width_scale": .float(2)])
+      .expect([x], equals: [Tensor([1, 1, 2, 2, 3, 3, 4, 4] as [Float], shape: [1, 1, 2, 4])])
+    OperatorRunner("Upsample", version: 1, attributes: ["height_scale": .float(2)]).expectRefusal([x])
+    OperatorRunner("Upsample", version: 1, attributes: ["height_scale": .float(2), "width_scale": .float(2)])
+      .expectRefusal([numbered([2, 2])])
+  }
+
+  @Test func otherTypesAreInterpolated() {
+    let sizes = int64s([4])
+    let attributes: [String: Attribute] = [
+      "mode": .string(Array("linear".utf8)), "coordinate_transformation_mode": .string(Array("align_corners".utf8)),
+    ]
+    OperatorRunner("Resize", version: 19, attributes: attributes).expect(
+      [Tensor([0, 255] as [UInt8]), nil, nil, sizes], constants: [3], equals: [Tensor([0, 85, 170, 255] as [UInt8])])
+    OperatorRunner("Resize", version: 19, attributes: attributes).expect(
+      [Tensor([0, 3] as [Double]), nil, nil, sizes], constants: [3], equals: [Tensor([0, 1, 2, 3] as [Double])])
+  }
 }

@@ -50,7 +50,7 @@ public struct Conv: ActivationFusing, AffineFolding, ResidualFusing {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     let x = try context.input(0), w = try context.input(1)
     let axes = try window.axes(of: x.shape.dims[2...], kernel: Array(w.shape.dims[2...]), context)
     return try Convolution(context, axes: axes, groups: groups, isTransposed: false, epilogue: epilogue).kernel(context)

@@ -109,7 +109,7 @@ public struct ConvTranspose: ActivationFusing, AffineFolding, ResidualFusing {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     let x = try context.input(0), w = try context.input(1)
     var axes: [WindowAxis] = []
     for axis in 0..<(x.shape.rank - 2) {

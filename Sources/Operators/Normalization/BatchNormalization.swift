@@ -64,7 +64,7 @@ public struct BatchNormalization: AffineOperator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     try context.expectFloat32(0, 1, 2, 3, 4)
     let x = try context.input(0), y = try context.output(0)
     let channels = isPerElement ? x.shape.count(1..<x.shape.rank) : x.shape.rank > 1 ? x.shape[1] : 1

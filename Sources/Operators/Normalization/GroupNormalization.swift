@@ -23,7 +23,7 @@ public struct InstanceNormalization: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     let channels = try context.input(0).shape[1]
     return try GroupMoments(groups: channels, epsilon: epsilon, isPerGroup: false).kernel(context)
   }
@@ -59,7 +59,7 @@ public struct GroupNormalization: Operator {
 
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try moments.kernel(context)
   }
 }

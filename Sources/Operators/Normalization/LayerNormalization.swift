@@ -25,7 +25,7 @@ public struct LayerNormalization: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     let wanted = (0..<3).map { $0 < context.outputs.count && context.outputs[$0] != nil }
     return try rows.kernel(context, outputs: wanted)
   }
@@ -45,7 +45,7 @@ public struct RMSNormalization: Operator {
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] { [try rows.infer(context)] }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try rows.kernel(context, outputs: nil)
   }
 }

@@ -34,7 +34,7 @@ public struct LocalResponseNormalization: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     try context.expectFloat32(0)
     let x = try context.input(0), y = try context.output(0)
     let channels = x.shape[1]

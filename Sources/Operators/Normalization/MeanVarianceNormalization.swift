@@ -22,7 +22,7 @@ public struct MeanVarianceNormalization: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     try context.expectFloat32(0)
     let shape = try context.input(0).shape
     guard shape.count <= 1 << 28 else { throw context.unsupported("an input of shape \(shape) is not implemented") }

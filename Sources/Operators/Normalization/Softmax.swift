@@ -14,7 +14,7 @@ public struct Softmax: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { axis.layout(context) }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try axis.kernel(context, VZ_SOFTMAX)
   }
 }
@@ -31,7 +31,7 @@ public struct LogSoftmax: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { axis.layout(context) }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try axis.kernel(context, VZ_LOG_SOFTMAX)
   }
 }

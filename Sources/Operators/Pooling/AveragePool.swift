@@ -23,7 +23,7 @@ public struct AveragePool: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     try context.expectFloat32(0)
     var parameters = try PoolingShape.make(context, axes: window.pooledAxes(context))
     parameters.count_include_pad = countsPadding

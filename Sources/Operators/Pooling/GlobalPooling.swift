@@ -15,7 +15,7 @@ public struct GlobalAveragePool: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try GlobalPooling.kernel(context, VZ_REDUCE_MEAN)
   }
 }
@@ -33,7 +33,7 @@ public struct GlobalMaxPool: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try GlobalPooling.kernel(context, VZ_REDUCE_MAX)
   }
 }
@@ -55,7 +55,7 @@ public struct GlobalLpPool: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     try context.expectFloat32(0)
     let shape = try context.input(0).shape
     var window = vz_pooling()

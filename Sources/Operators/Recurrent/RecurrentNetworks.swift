@@ -14,7 +14,7 @@ public struct LSTM: Operator {
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] { try layer.infer(context) }
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try layer.kernel(context)
   }
 }
@@ -33,7 +33,7 @@ public struct GRU: Operator {
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] { try layer.infer(context) }
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try layer.kernel(context)
   }
 }
@@ -50,7 +50,7 @@ public struct RNN: Operator {
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] { try layer.infer(context) }
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try layer.kernel(context)
   }
 }

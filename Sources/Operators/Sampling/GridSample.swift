@@ -57,7 +57,7 @@ public struct GridSample: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    if let kernel = try Widening.kernel(self, context, of: Widening.floats.union(DataType.wholeIntegers).union([.bool])) { return kernel }
     try context.expectFloat32(0, 1)
     let x = try context.input(0), grid = try context.input(1), y = try context.output(0)
     let rank = x.shape.rank

@@ -5,7 +5,7 @@ import Tensors
 /// ONNX `Resize` (and its forerunner `Upsample`): resampling along some axes, to given extents or by given scales.
 public struct Resize: Operator {
   public static let signatures = [
-    Signature("Resize", versions: 10...Signature.newestOpset), Signature("Upsample", versions: 7...9),
+    Signature("Resize", versions: 10...Signature.newestOpset), Signature("Upsample", versions: 1...9),
   ]
 
   let interpolation: Interpolation
@@ -20,7 +20,7 @@ public struct Resize: Operator {
   let regionInput: Int?
   let scalesInput: Int?
   let sizesInput: Int?
-  /// The scales of `Upsample` 7.
+  /// The scales of `Upsample` before opset 9.
   let fixedScales: [Float]?
 
   enum AspectRatio: String, Hashable, Sendable {
@@ -37,7 +37,7 @@ public struct Resize: Operator {
     } else {
       try node.expectInputs((node.version < 13 ? 3 : 1)...4)
     }
-    fixedScales = isUpsample && node.version < 9 ? try node.floats("scales") ?? [] : nil
+    fixedScales = isUpsample && node.version < 9 ? try Self.attributeScales(node) : nil
     scalesInput = isOld ? (fixedScales == nil ? 1 : nil) : node.hasInput(2) ? 2 : nil
     regionInput = !isOld && node.hasInput(1) ? 1 : nil
     sizesInput = !isOld && node.hasInput(3) ? 3 : nil
@@ -56,6 +56,15 @@ public struct Resize: Operator {
     extrapolationValue = try node.float("extrapolation_value", default: 0)
     aspectRatio = try Self.choice(node, "keep_aspect_ratio_policy", default: .stretch)
     axes = try node.ints("axes")
+  }
+
+  /// The scales of all axes; before opset 7, of the last two of four.
+  private static func attributeScales(_ node: NodeReader) throws(OperatorError) -> [Float] {
+    guard node.version < 7 else { return try node.floats("scales") ?? [] }
+    guard let height = try node.float("height_scale"), let width = try node.float("width_scale") else {
+      throw node.invalid("the attributes “height_scale” and “width_scale” are missing")
+    }
+    return [1, 1, height, width]
   }
 
   private static func choice<Choice: RawRepresentable<String>>(
@@ -218,7 +227,9 @@ public struct Resize: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
-    if let kernel = try Widening.kernel(self, context) { return kernel }
+    // Nearest elements move as they are, whatever they are.
+    let converted = interpolation.isNearest ? Widening.narrow : Widening.floats.union(DataType.wholeIntegers)
+    if let kernel = try Widening.kernel(self, context, of: converted, inputs: [0]) { return kernel }
     let x = try context.input(0), y = try context.output(0)
     let constants = try constants(context.constant)
     let unread = Set((1..<max(context.inputs.count, 1)).filter { context.has($0) })

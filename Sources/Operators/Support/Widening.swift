@@ -2,25 +2,48 @@ import CKernels
 import GraphIR
 import Tensors
 
-/// Runs an operator that has kernels for float32 on operands of narrower floats: widened before, rounded once after.
+/// Runs an operator that has kernels for float32 on operands of other types: converted before, rounded once after.
 enum Widening {
-  /// The kernel of `operation` between conversions, or nil when no operand is narrow.
-  static func kernel(_ operation: some Operator, _ context: KernelContext) throws(OperatorError) -> Kernel? {
-    let operands = (context.inputs + context.outputs).compactMap { $0 }
-    guard operands.contains(where: { $0.dataType.isNarrowFloat }) else { return nil }
-    let wide = KernelContext(
-      node: context.node, inputs: context.inputs.map { $0.map(widened) },
-      outputs: context.outputs.map { $0.map(widened) }, target: context.target, weights: WeightCache(names: []))
-    let inner = try operation.kernel(wide)
+  /// Floats of 16 bits, of which float32 holds every one.
+  static let narrow: Set<DataType> = [.float16, .bfloat16]
+  /// float64 as well, which is computed with the precision and the range of float32.
+  static let floats: Set<DataType> = [.float16, .bfloat16, .float64]
+
+  /// The kernel of `operation` between conversions, or nil when there is nothing to convert.
+  ///
+  /// - Parameters:
+  ///   - types: the element types to convert.
+  ///   - inputs: the inputs to look at; all by default. Outputs always are.
+  static func kernel(
+    _ operation: some Operator, _ context: KernelContext, of types: Set<DataType> = narrow, inputs: Set<Int>? = nil
+  ) throws(OperatorError) -> Kernel? {
+    func isConverted(_ operand: Operand?, input: Int? = nil) -> Bool {
+      guard let operand, types.contains(operand.dataType) else { return false }
+      return input.map { inputs?.contains($0) ?? true } ?? true
+    }
+    let converted = (
+      inputs: context.inputs.enumerated().map { isConverted($0.element, input: $0.offset) },
+      outputs: context.outputs.map { isConverted($0) }
+    )
+    guard converted.inputs.contains(true) || converted.outputs.contains(true) else { return nil }
+    func wide(_ operands: [Operand?], _ flags: [Bool]) -> [Operand?] {
+      zip(operands, flags).map { operand, isConverted in isConverted ? operand.map(widened) : operand }
+    }
+    let wideContext = KernelContext(
+      node: context.node, inputs: wide(context.inputs, converted.inputs),
+      outputs: wide(context.outputs, converted.outputs), target: context.target, weights: WeightCache(names: []))
+    let inner = try operation.kernel(wideContext)
     guard case .compute(let body) = inner.effect else {
-      throw context.unsupported("\(context.node.operatorName) of narrow floats is not implemented")
+      throw context.unsupported("\(context.node.operatorName) of this element type is not implemented")
     }
     var plan = ScratchPlan()
     _ = plan.reserve(inner.scratchByteCount)
     let inputs = context.inputs.enumerated().map { index, operand in
-      inner.unreadInputs.contains(index) ? nil : operand.flatMap { Conversion($0, &plan) }
+      converted.inputs[index] && !inner.unreadInputs.contains(index) ? operand.map { Conversion($0, &plan) } : nil
     }
-    let outputs = context.outputs.map { $0.flatMap { Conversion($0, &plan) } }
+    let outputs = context.outputs.enumerated().map { index, operand in
+      converted.outputs[index] ? operand.map { Conversion($0, &plan) } : nil
+    }
     let innerByteCount = inner.scratchByteCount, inputCount = inputs.count, count = inputCount + outputs.count
     let unread = inner.unreadInputs
     return Kernel(
@@ -58,7 +81,6 @@ enum Widening {
   }
 
   private static func widened(_ operand: Operand) -> Operand {
-    guard operand.dataType.isNarrowFloat else { return operand }
     var wide = operand
     wide.dataType = .float32
     wide.constant = operand.constant.map { tensor in
@@ -81,9 +103,7 @@ enum Widening {
     let length: Int
     let step: Int
 
-    /// Nil when the operand is not narrow.
-    init?(_ operand: Operand, _ plan: inout ScratchPlan) {
-      guard operand.dataType.isNarrowFloat else { return nil }
+    init(_ operand: Operand, _ plan: inout ScratchPlan) {
       type = operand.dataType
       offset = plan.reserve(floats: operand.layout.elementCount(of: operand.shape))
       if case .channelsLast(let pixel) = operand.layout, operand.count > 0 {
@@ -107,9 +127,4 @@ enum Widening {
       }
     }
   }
-}
-
-extension DataType {
-  /// Whether the type is a float of 16 bits.
-  fileprivate var isNarrowFloat: Bool { self == .float16 || self == .bfloat16 }
 }
