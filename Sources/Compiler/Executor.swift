@@ -87,8 +87,10 @@ public final class Executor {
   ///
   /// - Precondition: there is one pointer for each input and output, to as many bytes as its type takes, and no output
   ///   overlaps an input or another output.
+  /// - Parameter control: asked before each step whether to go on.
   public func run(
-    inputs: UnsafePointer<UnsafeRawPointer>, outputs: UnsafePointer<UnsafeMutableRawPointer>
+    inputs: UnsafePointer<UnsafeRawPointer>, outputs: UnsafePointer<UnsafeMutableRawPointer>,
+    control: RunControl? = nil
   ) throws(OperatorError) {
     for patch in patches {
       let base = patch.isOutput ? outputs[patch.index] : UnsafeMutableRawPointer(mutating: inputs[patch.index])
@@ -97,6 +99,7 @@ public final class Executor {
     // Pointers to `exec` go to C drivers only, and only for the length of a step.
     try withUnsafePointer(to: &exec) { exec throws(OperatorError) in
       for index in plan.steps.indices {
+        if let control { try control.check(plan.steps[index].label) }
         observer?.willRun(step: index)
         let operands = Operands(
           pointers: pointers + firstPointer[index], inputCount: plan.steps[index].inputs.count, exec: exec)
@@ -104,5 +107,41 @@ public final class Executor {
         observer?.didRun(step: index)
       }
     }
+  }
+}
+
+extension Executor {
+  /// Runs the plan on tensors of its input types and returns its outputs.
+  func run(_ inputs: [Tensor], control: RunControl) throws(OperatorError) -> [Tensor] {
+    let inputs = inputs.map(\.aligned)
+    var outputs: [Tensor] = []
+    for output in plan.outputs {
+      let byteCount = output.dataType.byteCount(of: output.count)!
+      guard let buffer = TensorBuffer(byteCount: byteCount, isZeroed: false, budget: control.budget) else {
+        throw OperatorError(
+          .tooLarge, node: "an output of shape \(output.shape)",
+          "does not fit in what is left of \(control.budget.limit >> 20) MiB of memory")
+      }
+      outputs.append(Tensor(output.dataType, output.shape, buffer: buffer))
+    }
+    let sources = inputs.map(\.baseAddress)
+    let targets = outputs.map(\.buffer.base)
+    var failure: OperatorError?
+    withExtendedLifetime((inputs, outputs)) {
+      sources.withUnsafeBufferPointer { sources in
+        targets.withUnsafeBufferPointer { targets in
+          do throws(OperatorError) {
+            // An empty list has no base address; then nothing is read through it.
+            try run(
+              inputs: sources.baseAddress ?? UnsafePointer(bitPattern: 64)!,
+              outputs: targets.baseAddress ?? UnsafePointer(bitPattern: 64)!, control: control)
+          } catch {
+            failure = error
+          }
+        }
+      }
+    }
+    if let failure { throw failure }
+    return outputs
   }
 }

@@ -3,44 +3,36 @@ import GraphIR
 import Operators
 import Tensors
 
-/// Turns a program into a plan for given input shapes.
+/// Turns a graph whose values all have exact types into a plan.
 struct Planner {
   let program: Program
   private var graph: Graph
-  private let inputTypes: [TensorType]
   private var layouts: [Layout] = []
   private var log = PassLog()
+  /// For weights that are constants for these shapes only.
+  private let ownWeights = WeightCache(names: [])
 
-  init(program: Program, inputs: [TensorType]) throws(CompileError) {
-    self.program = program
-    graph = program.graph
-    inputTypes = inputs
-    try InputCheck(graph).check(inputs)
-    for (id, type) in zip(graph.inputs, inputs) { graph[id].type = .tensor(type) }
+  /// An operator that has no kernel for what it is given.
+  struct Refusal: Error {
+    var error: CompileError
+    /// The node's first output, which names it also after nodes were joined; nil when no single node is to blame.
+    var output: ValueID?
   }
 
-  mutating func plan() throws(CompileError) -> Plan {
-    var specialization = Specialization(graph, target: program.target, memoryLimit: program.options.memoryLimit)
-    try specialization.run()
-    graph = specialization.graph
-    graph.removeDeadNodes()
-    try requireShapes()
+  /// - Parameter graph: specialized nodes of `program`, with the program's names for values.
+  init(program: Program, graph: Graph) {
+    self.program = program
+    self.graph = graph
+  }
+
+  mutating func plan() throws(Refusal) -> Plan {
     if program.options.fusesElementwise { ElementwiseFusion.run(on: &graph, log: &log) }
     layouts = LayoutAssignment.run(on: &graph)
-    return try build(try kernels())
-  }
-
-  /// Every value that a kernel will see must have a known type by now.
-  private func requireShapes() throws(CompileError) {
-    for node in graph.nodes {
-      for case let id? in node.outputs {
-        guard let type = graph[id].type.tensor, type.dataType != nil, type.shape != nil else {
-          throw .operatorProblem(
-            OperatorError(
-              .unsupported, node: node.label,
-              "the shape of its output “\(graph[id].name)” depends on the contents of its inputs"))
-        }
-      }
+    let kernels = try kernels()
+    do {
+      return try build(kernels)
+    } catch {
+      throw Refusal(error: error)
     }
   }
 
@@ -50,20 +42,25 @@ struct Planner {
       dataType: type.dataType!, shape: type.shape!, layout: layouts[id.index], constant: graph.constants[id])
   }
 
-  private func kernels() throws(CompileError) -> [Kernel] {
+  private func kernels() throws(Refusal) -> [Kernel] {
     var kernels: [Kernel] = []
     kernels.reserveCapacity(graph.nodes.count)
     for node in graph.nodes {
       let context = KernelContext(
         node: node, inputs: node.inputs.map { $0.map(operand) }, outputs: node.outputs.map { $0.map(operand) },
-        target: program.target, weights: program.weights)
+        target: program.target, weights: hasPassingConstants(node) ? ownWeights : program.weights)
       do {
         kernels.append(try node.implementation!.kernel(context))
       } catch {
-        throw .operatorProblem(error)
+        throw Refusal(error: .operatorProblem(error), output: node.outputs.lazy.compactMap { $0 }.first)
       }
     }
     return kernels
+  }
+
+  /// Whether a constant of the node is one for this plan only, because shapes made it.
+  private func hasPassingConstants(_ node: Node) -> Bool {
+    node.inputs.contains { $0.map { graph.constants[$0] != nil && program.graph.constants[$0] == nil } ?? false }
   }
 
   private func build(_ kernels: [Kernel]) throws(CompileError) -> Plan {
@@ -101,7 +98,8 @@ struct Planner {
     }
     steps += storage.copies
     return Plan(
-      steps: steps, inputs: inputTypes, outputs: graph.outputs.map(operand), constants: storage.constants,
+      steps: steps, inputs: graph.inputs.map { graph[$0].type.tensor! }, outputs: graph.outputs.map(operand),
+      constants: storage.constants,
       arenaByteCount: MemoryPlanner.rounded(arena.byteCount) + scratch,
       scratchOffset: MemoryPlanner.rounded(arena.byteCount), scratchByteCount: scratch, intervals: intervals,
       log: log, retained: kernels.flatMap(\.retained))

@@ -49,11 +49,16 @@ public final class Program: Sendable {
   public let target: Target
   public let weights: WeightCache
   public let log: PassLog
+  /// The types of the outputs, by what the model declares where it does.
+  public let outputTypes: [ValueType]
+  /// The subgraphs of the graph's nodes.
+  let bodies: [BodyKey: Body]
 
   /// Decodes the operators, then runs the pipeline.
   public init(
     _ graph: Graph, registry: OperatorRegistry = .standard, options: CompileOptions = CompileOptions()
   ) throws(CompileError) {
+    let declared = graph.outputs.map { graph.values.indices.contains($0.index) ? graph[$0].type : .unknown }
     var graph = graph
     var log = PassLog()
     do {
@@ -65,14 +70,33 @@ public final class Program: Sendable {
     try options.pipeline.run(on: &graph, log: &log)
     self.graph = graph
     self.log = log
+    outputTypes = zip(declared, graph.outputs).map { $0 == .unknown ? graph[$1].type : $0 }
     self.options = options
     target = Target(level: options.level, threads: options.threads, isReference: options.isReference)
     weights = WeightCache(names: graph.values.map(\.name))
+    bodies = try graph.compiledBodies { body throws(CompileError) in
+      try Program(body, registry: registry, options: options)
+    }
   }
 
+  /// The values that the node's subgraphs capture.
+  func captures(of node: Node) -> [ValueID] {
+    guard !bodies.isEmpty, node.hasSubgraphs, let output = node.outputs.lazy.compactMap({ $0 }).first else { return [] }
+    return node.attributes.keys.flatMap { bodies[BodyKey(output: output, attribute: $0)]?.captures ?? [] }
+  }
+
+  /// Bytes of all packed weights, those of subgraphs included.
+  public var weightByteCount: Int { bodies.values.reduce(weights.byteCount) { $0 + $1.program.weightByteCount } }
+
   /// The plan for inputs of exactly these types, in the order of `graph.inputs`.
+  ///
+  /// - Throws: also when the graph needs more than one plan, because types depend on the contents of values.
   public func plan(_ inputs: [TensorType]) throws(CompileError) -> Plan {
-    var planner = try Planner(program: self, inputs: inputs)
-    return try planner.plan()
+    let types = inputs.map(ValueType.tensor)
+    try InputCheck(graph).check(types)
+    var builder = StageBuilder(self, graph, types: types)
+    let stage = try builder.build()
+    if let obstacle = stage.obstacle { throw .operatorProblem(obstacle) }
+    return stage.plan!
   }
 }

@@ -20,11 +20,10 @@ struct Specialization {
   /// Infers types in the graph's order; nodes whose outputs become constants are dropped.
   mutating func run() throws(CompileError) {
     var isFolded = [Bool](repeating: false, count: graph.nodes.count)
-    let evaluator = ConstantEvaluator(target: target)
     for index in graph.nodes.indices {
       let node = graph.nodes[index]
       do {
-        isFolded[index] = try visit(node, evaluator)
+        isFolded[index] = try visit(node)
       } catch let error as CompileError {
         throw error
       } catch let error as OperatorError {
@@ -36,7 +35,7 @@ struct Specialization {
     graph.removeNodes { isFolded[$0] }
   }
 
-  private mutating func visit(_ node: Node, _ evaluator: ConstantEvaluator) throws -> Bool {
+  private mutating func visit(_ node: Node) throws -> Bool {
     guard let implementation = node.implementation else {
       throw OperatorError(.unsupported, node: node.label, "its operator was not resolved")
     }
@@ -49,9 +48,10 @@ struct Specialization {
     for (id, type) in zip(node.outputs, types) {
       guard let id else { continue }
       try checkSize(type, of: id)
-      graph[id].type = merged(type, graph[id].type)
+      // What the model declares of a result that only its computation tells may be wrong.
+      graph[id].type = implementation.isHosted(context) ? type : merged(type, graph[id].type)
     }
-    guard let tensors = try constants(implementation, context, node, evaluator) else { return false }
+    guard let tensors = try constants(implementation, context, node) else { return false }
     for (id, tensor) in zip(node.outputs, tensors) { if let id { graph.setConstant(id, tensor) } }
     return true
   }
@@ -61,19 +61,40 @@ struct Specialization {
   }
 
   private func constants(
-    _ implementation: any Operator, _ context: InferenceContext, _ node: Node, _ evaluator: ConstantEvaluator
+    _ implementation: any Operator, _ context: InferenceContext, _ node: Node
   ) throws -> [Tensor]? {
     if let folded = try implementation.fold(context) { return folded }
     let given = node.inputs.compactMap { $0 }
     guard given.allSatisfy({ graph.constants[$0] != nil }) else { return nil }
+    if implementation.isHosted(context) {
+      guard (implementation as? any HostOperator)?.isDeterministic != false, !node.hasSubgraphs else { return nil }
+    } else {
+      guard fits(node, inputByteCount: given.reduce(0) { $0 + graph.constants[$1]!.byteCount }) else { return nil }
+    }
+    // What a kernel makes has been measured; what hosted nodes and strings make has not.
+    let isMeasured = !implementation.isHosted(context) && given.allSatisfy { graph.constants[$0]!.dataType != .string }
+    let budget = MemoryBudget(limit: isMeasured ? .max / 2 : min(memoryLimit, 4 * foldedByteLimit))
+    do throws(OperatorError) {
+      let evaluator = NodeEvaluator(target: target, control: RunControl(budget: budget))
+      let results = try evaluator.evaluate(node, node.inputs.map { $0.map { .tensor(graph.constants[$0]!) } })
+      let tensors = results.compactMap { result -> Tensor? in
+        if case .tensor(let tensor) = result { tensor } else { nil }
+      }
+      return tensors.count == results.count ? tensors : nil
+    } catch {
+      guard error.kind == .tooLarge else { throw error }
+      return nil
+    }
+  }
+
+  /// Whether the outputs are known, and small enough to be kept beside the model.
+  private func fits(_ node: Node, inputByteCount: Int) -> Bool {
     var outputByteCount = 0
     for case let id? in node.outputs {
-      guard let type = graph[id].type.tensor, let shape = type.shape, let dataType = type.dataType else { return nil }
+      guard let type = graph[id].type.tensor, let shape = type.shape, let dataType = type.dataType else { return false }
       outputByteCount += dataType.byteCount(of: shape.count) ?? .max / 2
     }
-    let inputByteCount = given.reduce(0) { $0 + graph.constants[$1]!.byteCount }
-    guard outputByteCount <= max(foldedByteLimit, 2 * inputByteCount) else { return nil }
-    return try evaluator.evaluate(node, inputs: node.inputs.map { $0.map { graph.constants[$0]! } }, graph: graph)
+    return outputByteCount <= max(foldedByteLimit, 2 * inputByteCount)
   }
 
   /// Refuses a value that alone is above the limit, before anything is computed from its size.
@@ -93,6 +114,24 @@ struct Specialization {
       guard let dims = a.dims else { return .tensor(TensorType(a.dataType ?? b.dataType, a.dataType == nil ? b.dims : nil)) }
       return .tensor(TensorType(a.dataType ?? b.dataType, dims))
     default: return inferred
+    }
+  }
+}
+
+extension Operator {
+  /// Whether nodes of it are evaluated on their own rather than planned, given what is known of their inputs.
+  func isHosted(_ context: InferenceContext) -> Bool {
+    (self as? any HostOperator).map { !$0.hasKernel(context) } ?? false
+  }
+}
+
+extension Node {
+  var hasSubgraphs: Bool {
+    attributes.values.contains {
+      switch $0 {
+      case .graph, .graphs: true
+      default: false
+      }
     }
   }
 }

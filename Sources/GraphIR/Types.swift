@@ -76,3 +76,14 @@ public indirect enum ValueType: Hashable, Sendable {
     return type
   }
 }
+
+extension ValueType: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .tensor(let type): type.description
+    case .sequence(let element): "sequence of \(element)"
+    case .optional(let element): "optional \(element)"
+    case .unknown: "?"
+    }
+  }
+}

@@ -4,3 +4,6 @@
 @_exported import enum GraphIR.Dimension
 @_exported import struct GraphIR.TensorType
 @_exported import struct GraphIR.OperatorError
+@_exported import class GraphIR.Cancellation
+@_exported import enum GraphIR.RuntimeValue
+@_exported import enum GraphIR.ValueType

@@ -114,15 +114,21 @@ public final class Model: Sendable {
   /// plan needs them.
   func releasePages() { source?.adviseUnneeded() }
 
-  /// The names and types of the inputs, in the model's order.
-  public var inputs: [(name: String, type: TensorType)] { describe(program.graph.inputs) }
+  /// The names and types of the inputs, in the model's order; nothing is known of the type of what is no tensor.
+  public var inputs: [(name: String, type: TensorType)] { inputValues.map { ($0.name, $0.type.orOpenTensor) } }
   /// The names and types of the outputs, in the model's order.
-  public var outputs: [(name: String, type: TensorType)] { describe(program.graph.outputs) }
+  public var outputs: [(name: String, type: TensorType)] { outputValues.map { ($0.name, $0.type.orOpenTensor) } }
 
-  private func describe(_ ids: [ValueID]) -> [(name: String, type: TensorType)] {
-    ids.map { id in
-      let value = program.graph[id]
-      return (value.name, value.type.tensor ?? TensorType(nil, nil))
-    }
+  /// The same for inputs that need not be tensors.
+  public var inputValues: [(name: String, type: ValueType)] {
+    program.graph.inputs.map { (program.graph[$0].name, program.graph[$0].type) }
   }
+  /// The same for outputs that need not be tensors.
+  public var outputValues: [(name: String, type: ValueType)] {
+    zip(program.graph.outputs, program.outputTypes).map { (program.graph[$0].name, $1) }
+  }
+}
+
+extension ValueType {
+  fileprivate var orOpenTensor: TensorType { tensor ?? TensorType(nil, nil) }
 }

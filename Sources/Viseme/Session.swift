@@ -3,93 +3,138 @@ import Compiler
 import GraphIR
 import Tensors
 
-/// Runs a model. Keeps threads, and for every combination of input shapes it met a plan with its memory.
+/// Runs a model. Keeps threads, and for every combination of input types it met plans with their memory.
 ///
 /// Used by one thread at a time; many sessions may share one model.
 public final class Session {
   public let model: Model
   private let pool: ThreadPool
-  private var executors: [[Shape]: Executor] = [:]
-  /// Shapes in the order of their last use, the oldest first.
-  private var recent: [[Shape]] = []
-
-  /// Plans kept at most; the one unused for longest is dropped first.
-  public static let planLimit = 8
+  private let runner: GraphRunner
 
   /// - Parameter pool: threads to share with other sessions that never run at the same time; by default the session
   ///   starts its own.
   public init(_ model: Model, pool: ThreadPool? = nil) {
     self.model = model
     self.pool = pool ?? ThreadPool(threads: model.program.options.threads)
+    runner = GraphRunner(model.program, pool: self.pool.handle)
   }
 
-  /// Runs the model on named inputs and returns its named outputs.
-  public func run(_ inputs: [String: Tensor]) throws(VisemeError) -> [String: Tensor] {
-    for name in inputs.keys where !model.inputs.contains(where: { $0.name == name }) {
-      throw .unknownName(model: model.name, name: name, known: model.inputs.map(\.name))
-    }
-    var ordered: [Tensor] = []
-    for (name, type) in model.inputs {
-      guard let tensor = inputs[name] else {
-        throw .compiling(model: model.name, .input(name: name, problem: "it is not given; the model wants \(type)"))
+  /// Runs the model on named inputs and returns its named outputs, which must all be tensors.
+  public func run(
+    _ inputs: [String: Tensor], options: RunOptions = RunOptions()
+  ) throws(VisemeError) -> [String: Tensor] {
+    try named(try run(try ordered(inputs), options: options))
+  }
+
+  /// Runs the model on inputs in its own order and returns its outputs, which must all be tensors, in its order.
+  public func run(_ inputs: [Tensor], options: RunOptions = RunOptions()) throws(VisemeError) -> [Tensor] {
+    let values = try run(values: inputs.map(RuntimeValue.tensor), options: options)
+    var tensors: [Tensor] = []
+    for (value, name) in zip(values, outputNames) {
+      guard let tensor = value.tensor else {
+        throw .compiling(model: model.name, .output(name: name, problem: "it is \(value.type), not a tensor"))
       }
-      ordered.append(tensor)
+      tensors.append(tensor)
     }
-    // A model may list an output twice; both are the same value.
-    return Dictionary(zip(model.outputs.map(\.name), try run(ordered))) { first, _ in first }
+    return tensors
   }
 
-  /// Runs the model on inputs in its own order and returns its outputs in its order.
-  public func run(_ inputs: [Tensor]) throws(VisemeError) -> [Tensor] {
-    let executor = try executor(for: inputs.map { TensorType($0.dataType, $0.shape) })
-    var outputs = executor.plan.outputs.map { Tensor($0.dataType, $0.shape) }
-    try run(executor, inputs, into: &outputs)
-    return outputs
+  /// Runs the model on named inputs of any kind and returns its named outputs.
+  public func run(
+    values inputs: [String: RuntimeValue], options: RunOptions = RunOptions()
+  ) throws(VisemeError) -> [String: RuntimeValue] {
+    try named(try run(values: try ordered(inputs), options: options))
   }
 
-  private func run(_ executor: Executor, _ inputs: [Tensor], into outputs: inout [Tensor]) throws(VisemeError) {
-    let sources = inputs.map(\.baseAddress)
-    let targets = outputs.map(\.buffer.base)
-    var failure: OperatorError?
-    withExtendedLifetime((inputs, outputs)) {
-      sources.withUnsafeBufferPointer { sources in
-        targets.withUnsafeBufferPointer { targets in
-          do throws(OperatorError) {
-            // An empty list has no base address; then nothing is read through it.
-            try executor.run(
-              inputs: sources.baseAddress ?? UnsafePointer(bitPattern: 64)!,
-              outputs: targets.baseAddress ?? UnsafePointer(bitPattern: 64)!)
-          } catch {
-            failure = error
-          }
-        }
-      }
+  /// Runs the model on inputs of any kind in its own order and returns its outputs in its order.
+  ///
+  /// An input that the model declares as optional may be given as it is, without `.optional` around it.
+  public func run(
+    values inputs: [RuntimeValue], options: RunOptions = RunOptions()
+  ) throws(VisemeError) -> [RuntimeValue] {
+    let made = runner.madeStageCount
+    defer { if runner.madeStageCount > made { model.releasePages() } }
+    let graph = model.program.graph
+    let given = inputs.enumerated().map { index, value in
+      index < graph.inputs.count ? value.wrapped(for: graph[graph.inputs[index]].type) : value
     }
-    if let failure { throw .compiling(model: model.name, .operatorProblem(failure)) }
-  }
-
-  func executor(for types: [TensorType]) throws(VisemeError) -> Executor {
-    let key = types.compactMap(\.shape)
-    if let known = executors[key], known.plan.inputs == types {
-      recent.removeAll { $0 == key }
-      recent.append(key)
-      return known
-    }
-    let plan: Plan
     do {
-      plan = try model.program.plan(types)
+      return try runner.run(given, control: control(options))
     } catch {
       throw .compiling(model: model.name, error)
     }
-    if recent.count >= Self.planLimit { executors[recent.removeFirst()] = nil }
-    let executor = Executor(plan, program: model.program, pool: pool.handle)
-    model.releasePages()
-    executors[key] = executor
-    recent.append(key)
-    return executor
+  }
+
+  /// What the run may take: of the memory, what weights and plans leave.
+  private func control(_ options: RunOptions) -> RunControl {
+    let program = model.program
+    let left = program.options.memoryLimit - program.weightByteCount - runner.arenaByteCount
+    return RunControl(
+      budget: MemoryBudget(limit: max(left, 0)), timeLimit: options.timeLimit,
+      cancellations: options.cancellation.map { [$0] } ?? [])
+  }
+
+  private var outputNames: [String] { model.program.graph.outputs.map { model.program.graph[$0].name } }
+
+  private func ordered<Value>(_ inputs: [String: Value]) throws(VisemeError) -> [Value] {
+    let graph = model.program.graph
+    let names = graph.inputs.map { graph[$0].name }
+    for name in inputs.keys where !names.contains(name) {
+      throw .unknownName(model: model.name, name: name, known: names)
+    }
+    var ordered: [Value] = []
+    for (name, id) in zip(names, graph.inputs) {
+      guard let value = inputs[name] else {
+        throw .compiling(
+          model: model.name, .input(name: name, problem: "it is not given; the model wants \(graph[id].type)"))
+      }
+      ordered.append(value)
+    }
+    return ordered
+  }
+
+  /// A model may list an output twice; both are the same value.
+  private func named<Value>(_ outputs: [Value]) throws(VisemeError) -> [String: Value] {
+    Dictionary(zip(outputNames, outputs)) { first, _ in first }
+  }
+
+  func executor(for types: [TensorType]) throws(VisemeError) -> Executor {
+    do {
+      let made = runner.madeStageCount
+      defer { if runner.madeStageCount > made { model.releasePages() } }
+      return try runner.executor(for: types)
+    } catch {
+      throw .compiling(model: model.name, error)
+    }
+  }
+
+  /// Runs the model and returns its outputs; results go into the memory of `targets` where it has a tensor, whoever else
+  /// sees it.
+  ///
+  /// - Precondition: no target overlaps an input or another target.
+  public func run(
+    values inputs: [RuntimeValue], into targets: [Tensor?], options: RunOptions = RunOptions()
+  ) throws(VisemeError) -> [RuntimeValue] {
+    var results = try run(values: inputs, options: options)
+    for (index, (result, target)) in zip(results, targets).enumerated() {
+      guard let target else { continue }
+      guard let tensor = result.tensor, tensor.dataType == target.dataType, tensor.shape == target.shape,
+        tensor.dataType != .string
+      else {
+        let problem = "it is \(result.type) and does not fit the given \(target.dataType)\(target.shape)"
+        throw .compiling(model: model.name, .output(name: outputNames[index], problem: problem))
+      }
+      UnsafeMutableRawPointer(mutating: target.baseAddress)
+        .copyMemory(from: tensor.baseAddress, byteCount: tensor.byteCount)
+      withExtendedLifetime((tensor, target)) {}
+      results[index] = .tensor(target)
+    }
+    return results
   }
 
   /// A run with fixed shapes and memory of its own, for loops that must not allocate.
+  ///
+  /// Throws for a model with types that depend on the contents of values: such a model runs by `run` only.
   ///
   /// - Parameter shapes: the shape of every input whose extents the model leaves open; others may be left out.
   public func invocation(_ shapes: [String: Shape] = [:]) throws(VisemeError) -> Invocation {

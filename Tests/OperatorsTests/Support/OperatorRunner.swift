@@ -49,10 +49,9 @@ struct OperatorRunner: Sendable {
     if let folded = types.folded { return zip(folded, outputs).filter(\.1).map(\.0) }
     if let host = implementation as? any HostOperator, !host.hasKernel(context(node, inputs, constants)) {
       let values = try evaluate(host, node, inputs.map { $0.map(RuntimeValue.tensor) }, types.types, on: setting)
-      return try values.map { value throws(RunnerError) in
-        guard let tensor = value.tensor else { throw RunnerError("an output is not a tensor: \(value.type)") }
-        return tensor
-      }
+      let tensors = values.compactMap(\.tensor)
+      guard tensors.count == values.count else { throw RunnerError("an output is not a tensor") }
+      return tensors
     }
     return try Run(
       node: node, implementation: implementation, inputs: inputs, constants: constants, wanted: outputs,
