@@ -7,7 +7,7 @@ extension Program {
   ///
   /// - Parameter inputs: in the order of `graph.inputs`.
   public func specialized(_ inputs: [TensorType]) throws(CompileError) -> Graph {
-    try InputCheck(graph).check(inputs)
+    try InputCheck(graph).check(inputs.map(ValueType.tensor))
     var graph = self.graph
     for (id, type) in zip(graph.inputs, inputs) { graph[id].type = .tensor(type) }
     var specialization = Specialization(graph, target: target, memoryLimit: options.memoryLimit)
