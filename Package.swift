@@ -40,7 +40,7 @@ let package = Package(
       ]),
     .target(name: "Media", dependencies: ["CMedia", "CKernels", "Tensors"]),
     .target(name: "Head", dependencies: ["Viseme", "Media", "CKernels"]),
-    .target(name: "CViseme"),
+    .target(name: "CViseme", exclude: ["viseme.pc.in", "exports.map"]),
     .target(
       name: "VisemeC",
       dependencies: ["CViseme", "Viseme", "Compiler", "ONNXFormat", "GraphIR", "Tensors"]),

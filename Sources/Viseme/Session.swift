@@ -108,30 +108,6 @@ public final class Session {
     }
   }
 
-  /// Runs the model and returns its outputs; results go into the memory of `targets` where it has a tensor, whoever else
-  /// sees it.
-  ///
-  /// - Precondition: no target overlaps an input or another target.
-  public func run(
-    values inputs: [RuntimeValue], into targets: [Tensor?], options: RunOptions = RunOptions()
-  ) throws(VisemeError) -> [RuntimeValue] {
-    var results = try run(values: inputs, options: options)
-    for (index, (result, target)) in zip(results, targets).enumerated() {
-      guard let target else { continue }
-      guard let tensor = result.tensor, tensor.dataType == target.dataType, tensor.shape == target.shape,
-        tensor.dataType != .string
-      else {
-        let problem = "it is \(result.type) and does not fit the given \(target.dataType)\(target.shape)"
-        throw .compiling(model: model.name, .output(name: outputNames[index], problem: problem))
-      }
-      UnsafeMutableRawPointer(mutating: target.baseAddress)
-        .copyMemory(from: tensor.baseAddress, byteCount: tensor.byteCount)
-      withExtendedLifetime((tensor, target)) {}
-      results[index] = .tensor(target)
-    }
-    return results
-  }
-
   /// A run with fixed shapes and memory of its own, for loops that must not allocate.
   ///
   /// Throws for a model with types that depend on the contents of values: such a model runs by `run` only.

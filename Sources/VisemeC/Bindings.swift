@@ -51,7 +51,7 @@ public func bindingDestroy(_ binding: OpaquePointer?) { release(binding) }
 public func bindingRun(_ binding: OpaquePointer?, _ options: UnsafePointer<viseme_run_options>?) -> Int32 {
   reporting { () throws(Failure) in
     let binding: BindingHandle = try object(binding, "binding")
-    try translating { () throws(VisemeError) in try binding.binding.run() }
+    try binding.session.running(options) { options throws(VisemeError) in try binding.binding.run(options: options) }
   }
 }
 

@@ -1,27 +1,20 @@
 import CViseme
 import Compiler
+import GraphIR
 import Viseme
-
-/// What a `viseme_value` is.
-enum Contents {
-  case tensor(Tensor)
-  /// The element type is that of the tensors inside, if it is known.
-  indirect case sequence([ValueHandle], DataType?)
-  indirect case optional(ValueHandle?, kind: Int32, DataType?)
-}
 
 /// The object behind a `viseme_value`.
 final class ValueHandle {
-  let contents: Contents
+  let value: RuntimeValue
   /// What `viseme_tensor_describe` points to.
   let dims: UnsafeMutablePointer<Int64>
   /// What `viseme_tensor_string` points to, made when first asked for.
   private var texts: [Int: CString] = [:]
 
-  init(_ contents: Contents) {
-    self.contents = contents
+  init(_ value: RuntimeValue) {
+    self.value = value
     var extents: [Int] = []
-    if case .tensor(let tensor) = contents { extents = tensor.shape.dims }
+    if case .tensor(let tensor) = value { extents = tensor.shape.dims }
     dims = .allocate(capacity: max(extents.count, 1))
     for (axis, extent) in extents.enumerated() { (dims + axis).initialize(to: Int64(extent)) }
   }
@@ -29,8 +22,17 @@ final class ValueHandle {
   deinit { dims.deallocate() }
 
   func tensor(_ argument: String) throws(Failure) -> Tensor {
-    guard case .tensor(let tensor) = contents else { throw .argument("\(argument) is not a tensor") }
+    guard case .tensor(let tensor) = value else { throw .argument("\(argument) is not a tensor") }
     return tensor
+  }
+
+  /// The elements of a sequence or optional; none for a tensor.
+  var elements: [RuntimeValue] {
+    switch value {
+    case .tensor: []
+    case .sequence(let elements, _): elements
+    case .optional(let element, _): element.map { [$0] } ?? []
+    }
   }
 
   func text(_ index: Int, of tensor: Tensor) -> CString {
@@ -47,6 +49,11 @@ func elementType(_ number: Int32) throws(Failure) -> DataType {
     throw .argument("there is no element type \(number); see viseme_element_type in viseme.h")
   }
   return type
+}
+
+/// The type of tensors of that element type, which may be undefined.
+func tensorType(_ number: Int32) throws(Failure) -> ValueType {
+  .tensor(TensorType(number == VISEME_UNDEFINED ? nil : try elementType(number), nil as [Dimension]?))
 }
 
 /// The shape with these extents, whose elements and bytes can be counted.

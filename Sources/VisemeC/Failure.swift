@@ -46,8 +46,8 @@ extension Failure {
     case .graphProblem(let problem):
       self.init(VISEME_INVALID_MODEL, problem.problem)
       place(problem.place)
-    case .output(let name, let problem): self.init(VISEME_INVALID_INPUT, "output “\(name)”: \(problem)")
     case .input(let name, let problem): self.init(VISEME_INVALID_INPUT, "input “\(name)”: \(problem)")
+    case .output(let name, let problem): self.init(VISEME_INVALID_ARGUMENT, "output “\(name)”: \(problem)")
     case .memory: self.init(VISEME_MEMORY, "\(error)")
     }
   }

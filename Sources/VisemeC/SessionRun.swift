@@ -1,4 +1,5 @@
 import CViseme
+import GraphIR
 import Viseme
 
 @_cdecl("viseme_session_run")
@@ -18,12 +19,16 @@ public func sessionRun(
     var targets = [Tensor?](repeating: nil, count: model.outputs.count)
     for (slot, index) in wanted.enumerated() {
       guard let target = outputs![slot] else { continue }
+      guard targets[index] == nil else { throw .argument("an output is given twice") }
       targets[index] = try object(target, as: ValueHandle.self).tensor("output \(slot)")
     }
-    try checkOverlap(inputs: given, outputs: targets.compactMap { $0 })
-    let results = try translating { () throws(VisemeError) in try session.session.run(given, into: targets) }
+    try checkOverlap(inputs: given.flatMap(\.tensors), outputs: targets.compactMap { $0 })
+    let results = try session.running(options) { options throws(VisemeError) in
+      try session.session.run(values: given, into: targets, options: options)
+    }
+    var ownership = Ownership(inputs: given)
     for (slot, index) in wanted.enumerated() where outputs![slot] == nil {
-      outputs![slot] = handle(ValueHandle(.tensor(results[index])))
+      outputs![slot] = handle(ValueHandle(ownership.owned(results[index])))
     }
   }
 }
@@ -31,21 +36,24 @@ public func sessionRun(
 /// The inputs in the model's order.
 private func namedInputs(
   _ model: Model, _ count: Int, _ names: UnsafePointer<UnsafePointer<CChar>?>?, _ values: UnsafePointer<OpaquePointer?>?
-) throws(Failure) -> [Tensor] {
-  let known = model.inputs.map(\.name)
+) throws(Failure) -> [RuntimeValue] {
+  let graph = model.program.graph
+  let known = graph.inputs.map { graph[$0].name }
   let order = try indices(of: names, count: count, among: known, "input")
   guard count == 0 || values != nil else { throw .argument("inputs is null") }
-  var given = [Tensor?](repeating: nil, count: known.count)
+  var given = [RuntimeValue?](repeating: nil, count: known.count)
   for (slot, index) in order.enumerated() {
-    guard let value = values![slot] else { continue }
-    given[index] = try object(value, as: ValueHandle.self).tensor("input “\(known[index])”")
+    given[index] = values![slot].map { object($0, as: ValueHandle.self).value }
   }
-  var inputs: [Tensor] = []
-  for (index, tensor) in given.enumerated() {
-    guard let tensor else {
+  var inputs: [RuntimeValue] = []
+  for (index, value) in given.enumerated() {
+    if let value {
+      inputs.append(value)
+    } else if case .optional(let element) = graph[graph.inputs[index]].type {
+      inputs.append(.optional(nil, of: element))
+    } else {
       throw Failure(VISEME_INVALID_INPUT, "input “\(known[index])” is not given; it is \(model.inputs[index].type)")
     }
-    inputs.append(tensor)
   }
   return inputs
 }

@@ -1,4 +1,5 @@
 import CViseme
+import GraphIR
 import Viseme
 
 /// Stands for the caller, who keeps the memory of wrapped tensors.
@@ -70,10 +71,13 @@ public func sequenceCreate(
   _ type: Int32, _ count: Int, _ elements: UnsafePointer<OpaquePointer?>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
   handOut(out) { () throws(Failure) in
-    let type = type == VISEME_UNDEFINED ? nil : try elementType(type)
-    var values: [ValueHandle] = []
-    for index in 0..<max(count, 0) { values.append(try object(elements?[index], "element \(index)")) }
-    return ValueHandle(.sequence(values, type))
+    let type = try tensorType(type)
+    var values: [RuntimeValue] = []
+    for index in 0..<max(count, 0) {
+      let element: ValueHandle = try object(elements?[index], "element \(index)")
+      values.append(element.value)
+    }
+    return ValueHandle(.sequence(values, of: type))
   }
 }
 
@@ -82,8 +86,12 @@ public func optionalCreate(
   _ element: OpaquePointer?, _ kind: Int32, _ type: Int32, _ out: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
   handOut(out) { () throws(Failure) in
-    let type = type == VISEME_UNDEFINED ? nil : try elementType(type)
-    return ValueHandle(.optional(element.map { object($0) }, kind: kind, type))
+    if let element {
+      let value = object(element, as: ValueHandle.self).value
+      return ValueHandle(.optional(value, of: value.type.withoutShape))
+    }
+    let tensor = try tensorType(type)
+    return ValueHandle(.optional(nil, of: kind == VISEME_SEQUENCE ? .sequence(tensor) : tensor))
   }
 }
 
@@ -93,7 +101,7 @@ public func valueDestroy(_ value: OpaquePointer?) { release(value) }
 @_cdecl("viseme_value_kind")
 public func valueKind(_ value: OpaquePointer?) -> Int32 {
   guard let value else { return Int32(VISEME_UNKNOWN) }
-  switch object(value, as: ValueHandle.self).contents {
+  switch object(value, as: ValueHandle.self).value {
   case .tensor: return Int32(VISEME_TENSOR)
   case .sequence: return Int32(VISEME_SEQUENCE)
   case .optional: return Int32(VISEME_OPTIONAL)
@@ -135,27 +143,17 @@ public func tensorString(
 
 @_cdecl("viseme_value_count")
 public func valueCount(_ value: OpaquePointer?) -> Int {
-  guard let value else { return 0 }
-  switch object(value, as: ValueHandle.self).contents {
-  case .tensor: return 0
-  case .sequence(let elements, _): return elements.count
-  case .optional(let element, _, _): return element == nil ? 0 : 1
-  }
+  value.map { object($0, as: ValueHandle.self).elements.count } ?? 0
 }
 
 @_cdecl("viseme_value_element")
 public func valueElement(_ value: OpaquePointer?, _ index: Int, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> Int32 {
   handOut(out) { () throws(Failure) in
     let value: ValueHandle = try object(value, "value")
-    let elements: [ValueHandle]
-    switch value.contents {
-    case .tensor: throw .argument("a tensor has no elements that are values")
-    case .sequence(let all, _): elements = all
-    case .optional(let element, _, _): elements = element.map { [$0] } ?? []
-    }
+    let elements = value.elements
     guard elements.indices.contains(index) else {
       throw .argument("there is no element \(index); there are \(elements.count)")
     }
-    return elements[index]
+    return ValueHandle(elements[index])
   }
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 from lib.machine import facts
 
 from .cases import Case, Store
-from .pool import Result, run_all
+from .pool import Result, run_all, worker_command
 from .report import Progress, read_expected, regressions, table, write_json
 from .runtimes import RUNTIMES
 
@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
         "  Tools/conformance\n"
         "  Tools/conformance --filter 'resize|upsample' --verbose\n"
         "  Tools/conformance --operator GridSample --debug\n"
+        "  Tools/conformance --torch --help           # what PyTorch's exporters write, against PyTorch's results\n"
         "  Tools/conformance --peer onnxruntime --peer openvino --json Tools/bench/results/conformance.json\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -99,7 +100,7 @@ def main() -> int:
     for runtime in ("viseme", *options.peer):
         began = time.monotonic()
         runs[runtime] = run_all(
-            runtime, paths, workers=options.workers, seconds=options.seconds, rename=options.rename,
+            worker_command(runtime, options.rename), paths, workers=options.workers, seconds=options.seconds,
             progress=Progress(runtime, len(paths)),
         )
         version, results = runs[runtime]

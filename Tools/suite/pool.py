@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,10 +30,10 @@ class Result:
 
 
 class Worker:
-    START_SECONDS = 120
+    """A process that runs one case after another, started anew when it ended."""
 
-    def __init__(self, runtime: str, rename: bool) -> None:
-        self._arguments = [sys.executable, "-m", "suite.worker", runtime, "renamed" if rename else "as-is"]
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
         self.version = ""
         self.key: str | None = None
         self._process: subprocess.Popen | None = None
@@ -40,11 +41,11 @@ class Worker:
     def start(self) -> None:
         self._buffer = b""
         self._process = subprocess.Popen(
-            self._arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         greeting = self._process.stdout.readline()
         if not greeting:
-            raise RuntimeError(f"{' '.join(self._arguments[2:])} does not start; run it by hand to see why")
+            raise RuntimeError(f"{shlex.join(self._command)} does not start; run it by hand to see why")
         self.version = json.loads(greeting)["version"]
 
     @property
@@ -90,19 +91,23 @@ class Worker:
             self._process = None
 
 
+def worker_command(runtime: str, rename: bool = False) -> list[str]:
+    """The program that runs cases on a runtime; see `suite.worker`."""
+    return [sys.executable, "-m", "suite.worker", runtime, "renamed" if rename else "as-is"]
+
+
 def run_all(
-    runtime: str,
+    command: list[str],
     paths: dict[str, Path],
     *,
     workers: int,
     seconds: float,
-    rename: bool,
     progress: Callable[[Result, int], None],
 ) -> tuple[str, list[Result]]:
     """Runs all cases and returns the runtime's version and the results in the order of `paths`."""
     waiting = deque(paths.items())
     results: dict[str, Result] = {}
-    pool = [Worker(runtime, rename) for _ in range(min(workers, max(len(paths), 1)))]
+    pool = [Worker(command) for _ in range(min(workers, max(len(paths), 1)))]
     version = ""
     try:
         while len(results) < len(paths):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
-import onnx
+from viseme import _dtypes
 
 
 class Unsupported(Exception):
@@ -50,45 +51,41 @@ class OnnxRuntime:
                 raise Unsupported(str(error)) from error
             raise
         feeds = {arg.name: x for arg, x in zip(session.get_inputs(), inputs, strict=False)}
-        plain = all(isinstance(x, np.ndarray) and x.dtype.isbuiltin == 1 for x in inputs)
-        narrow = any(not _is_plain(arg.type) for arg in [*session.get_inputs(), *session.get_outputs()])
-        if plain and not narrow:
-            return session.run(None, feeds)
-        if any(not isinstance(x, np.ndarray) for x in inputs):
+        narrow = any(_is_narrow(arg.type) for arg in [*session.get_inputs(), *session.get_outputs()])
+        if not narrow or any(not isinstance(x, np.ndarray) for x in inputs):
             return session.run(None, feeds)
         values = {name: self._value(x) for name, x in feeds.items()}
         return [self._array(x) for x in session.run_with_ort_values(None, values)]
 
     def _value(self, array: np.ndarray):
-        if array.dtype.isbuiltin == 1:
-            return self._runtime.OrtValue.ortvalue_from_numpy(array)
-        bits = _bits(array)
-        number = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-        if number in _PACKED:
-            from onnx.numpy_helper import _pack_4bitx2 as pack  # the package has no public name for it
-
-            bits = np.asarray(pack(array), np.uint8)
-        return self._runtime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, number)
+        """A typed value; its Python package has no way from an array to most of them."""
+        number = _dtypes.number(array.dtype)
+        make = self._runtime.OrtValue
+        if number == _dtypes.STRING:
+            return make.ortvalue_from_numpy(array)
+        value = make.ortvalue_from_shape_and_type(list(array.shape), number, "cpu")
+        width = _dtypes.bits(number)
+        data = np.ascontiguousarray(array) if width is None else _dtypes.pack(np.ascontiguousarray(array), width)
+        if data.nbytes:
+            ctypes.memmove(value.data_ptr(), data.ctypes.data, data.nbytes)
+        return value
 
     @staticmethod
     def _array(value) -> Any:
-        if not value.is_tensor():
-            raise Unsupported("the runtime's Python API does not hand out this value")
-        kind = value.element_type()
-        array = value.numpy()
-        wanted = onnx.helper.tensor_dtype_to_np_dtype(kind)
-        return array if wanted == array.dtype or array.dtype == object else array.view(wanted)
+        number = value.element_type() if value.is_tensor() else 0
+        if not number or number == _dtypes.STRING:
+            return value.numpy()
+        shape, width = tuple(value.shape()), _dtypes.bits(number)
+        count = int(np.prod(shape))
+        size = -(-count * width // 8) if width else count * _dtypes.dtype(number).itemsize
+        memory = np.frombuffer(ctypes.string_at(value.data_ptr(), size), np.uint8) if size else np.empty(0, np.uint8)
+        if width:
+            return _dtypes.unpack(memory, width, number, shape)
+        return memory.view(_dtypes.dtype(number)).reshape(shape)
 
 
-_PACKED = {onnx.TensorProto.INT4, onnx.TensorProto.UINT4, onnx.TensorProto.FLOAT4E2M1}
-
-
-def _bits(array: np.ndarray) -> np.ndarray:
-    return array.view(np.uint16 if array.dtype.itemsize == 2 else np.uint8)
-
-
-def _is_plain(kind: str) -> bool:
-    return not any(name in kind for name in ("float8", "bfloat16", "int4", "float4", "int2"))
+def _is_narrow(kind: str) -> bool:
+    return any(name in kind for name in ("float8", "bfloat16", "int4", "float4", "int2"))
 
 
 class OpenVINO:

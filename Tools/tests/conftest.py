@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "Tools"
-sys.path[:0] = [str(TOOLS), str(TOOLS / "tests")]
+sys.path[:0] = [str(TOOLS), str(TOOLS / "tests"), str(TOOLS / "python")]
 
 
 @pytest.fixture

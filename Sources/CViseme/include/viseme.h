@@ -238,12 +238,12 @@ VISEME_API void viseme_session_cancel(viseme_session *session);
 typedef struct viseme_binding viseme_binding;
 
 /* Prepares runs from these inputs into these outputs, all of them tensors: `inputs` in the model's order, `outputs` in
-   the model's order too, NULL where the binding shall make the tensor itself. */
+   the model's order too, NULL where the binding shall make the tensor itself. VISEME_UNSUPPORTED for a model with shapes
+   that depend on the contents of its inputs, or with values that are not tensors of numbers: use viseme_session_run. */
 VISEME_API viseme_status viseme_binding_create(viseme_session *session, size_t input_count, viseme_value *const *inputs,
                                                size_t output_count, viseme_value *const *outputs, viseme_binding **out);
 VISEME_API void viseme_binding_destroy(viseme_binding *binding);
-/* Computes the outputs from what the inputs hold now. Allocates nothing where the model's shapes do not depend on the
-   contents of its inputs. */
+/* Computes the outputs from what the inputs hold now. Allocates nothing unless there is a time limit. */
 VISEME_API viseme_status viseme_binding_run(viseme_binding *binding, const viseme_run_options *options);
 /* Output `index` of the binding, as a handle of its own that shares the memory the runs write to. */
 VISEME_API viseme_status viseme_binding_output(viseme_binding *binding, size_t index, viseme_value **out);

@@ -88,6 +88,7 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "session_run": (
         c_int32, [c_void_p, POINTER(RunOptions), c_size_t, _NAMES, _HANDLES, c_size_t, _NAMES, _HANDLES],
     ),
+    "session_cancel": (None, [c_void_p]),
     "binding_create": (c_int32, [c_void_p, c_size_t, _HANDLES, c_size_t, _HANDLES, _HANDLES]),
     "binding_destroy": (None, [c_void_p]),
     "binding_run": (c_int32, [c_void_p, POINTER(RunOptions)]),
@@ -111,7 +112,7 @@ def candidates() -> list[str]:
     if (clone := _clone()) is not None:
         paths += [clone / ".build" / kind / "libVisemeC.so" for kind in ("release", "debug")]
     found = [str(path) for path in paths if path.exists()]
-    return [*found, ctypes.util.find_library("viseme") or "libviseme.so.0"]
+    return [*found, ctypes.util.find_library("viseme") or "libviseme.so.1"]
 
 
 class Library:
