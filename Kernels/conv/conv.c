@@ -1,4 +1,5 @@
 #include "vz_conv.h"
+#include "../winograd/winograd.h"
 #include "window.h"
 #include <assert.h>
 #include <string.h>
@@ -14,9 +15,13 @@ void vz_conv_shape_dense(vz_conv_shape *s) {
   if (!s->out_batch) s->out_batch = s->out_h * s->out_row;
 }
 
-vz_conv_algorithm vz_conv_choose(const vz_conv_shape *s) {
+static vz_conv_algorithm without_transform(const vz_conv_shape *s) {
   bool rows = s->groups == 1 && s->in_c <= ROWS_CHANNELS && s->kernel_w > 1 && s->dilation_w == 1;
   return rows ? VZ_CONV_ROWS : VZ_CONV_DIRECT;
+}
+
+vz_conv_algorithm vz_conv_choose(const vz_conv_shape *s) {
+  return vz_winograd_pays(s) ? VZ_CONV_WINOGRAD : without_transform(s);
 }
 
 /* -- packing ------------------------------------------------------------------------------------------------------- */
@@ -42,9 +47,13 @@ static vz_panel_row row_weights_at(const void *context, size_t group, size_t tap
 }
 
 static vz_panels layout(vz_cpu_level level, const vz_conv_shape *s, vz_conv_algorithm algorithm) {
-  if (algorithm != VZ_CONV_DIRECT) algorithm = vz_conv_choose(s);
+  bool transforms = algorithm == VZ_CONV_WINOGRAD && vz_winograd_fits(s);
+  if (algorithm != VZ_CONV_DIRECT && !transforms) algorithm = without_transform(s);
   vz_panels p;
   switch (algorithm) {
+  case VZ_CONV_WINOGRAD:
+    p = vz_winograd_layout(level, s);
+    break;
   case VZ_CONV_ROWS:
     p = vz_panels_layout(level, 1, s->kernel_h, s->kernel_w * s->in_c, s->out_c);
     break;
@@ -65,6 +74,10 @@ size_t vz_conv_pack_bytes(const vz_kernels *kernels, const vz_conv_shape *s, vz_
 void vz_conv_pack_f32(const vz_kernels *kernels, const vz_conv_shape *s, vz_conv_algorithm algorithm, const float *w,
                       const float *scale, void *packed) {
   vz_panels p = layout(kernels->level, s, algorithm);
+  if (p.kind == VZ_CONV_WINOGRAD) {
+    vz_winograd_pack(&p, s, w, scale, packed);
+    return;
+  }
   weights from = {s, w, scale};
   vz_panels_pack(&p, p.kind == VZ_CONV_ROWS ? row_weights_at : weights_at, &from, packed);
 }
@@ -184,7 +197,10 @@ static void run_rows(const vz_exec *exec, const vz_conv_shape *s, const float *x
 void vz_conv_f32(const vz_exec *exec, const vz_conv_shape *s, const float *x, const void *packed,
                  const vz_epilogue *epilogue, float *y) {
   const vz_panels *p = packed;
-  if (p->kind == VZ_CONV_ROWS) {
+  if (p->kind == VZ_CONV_WINOGRAD) {
+    assert(vz_winograd_fits(s) && vz_panels_fit(p, 1, VZ_WINOGRAD_TAPS, s->in_c, s->out_c));
+    vz_winograd_run(exec, s, x, p, epilogue, y);
+  } else if (p->kind == VZ_CONV_ROWS) {
     assert(vz_panels_fit(p, 1, s->kernel_h, s->kernel_w * s->in_c, s->out_c));
     run_rows(exec, s, x, p, epilogue, y);
   } else {
@@ -194,9 +210,15 @@ void vz_conv_f32(const vz_exec *exec, const vz_conv_shape *s, const float *x, co
 }
 
 size_t vz_conv_scratch_bytes(const vz_conv_shape *s, unsigned threads) {
-  size_t direct = vz_igemm_scratch_bytes(s->kernel_h * s->kernel_w, s->in_c / s->groups, threads);
-  if (vz_conv_choose(s) != VZ_CONV_ROWS) return direct;
-  padded p = padded_of(s);
-  size_t rows = padded_bytes(&p) + vz_igemm_scratch_bytes(s->kernel_h, s->kernel_w * s->in_c, threads);
-  return rows > direct ? rows : direct;
+  size_t most = vz_igemm_scratch_bytes(s->kernel_h * s->kernel_w, s->in_c / s->groups, threads);
+  if (without_transform(s) == VZ_CONV_ROWS) {
+    padded p = padded_of(s);
+    size_t rows = padded_bytes(&p) + vz_igemm_scratch_bytes(s->kernel_h, s->kernel_w * s->in_c, threads);
+    if (rows > most) most = rows;
+  }
+  if (vz_winograd_fits(s)) {
+    size_t transformed = vz_winograd_scratch_bytes(s, threads);
+    if (transformed > most) most = transformed;
+  }
+  return most;
 }

@@ -88,24 +88,7 @@ static void set_epilogue(job *j, const vz_epilogue *e) {
   strip->residual_after = e->residual && e->residual_after;
   j->residual_row = e->residual_row ? e->residual_row : e->residual_ld * j->shape->out_w;
   j->residual_batch = e->residual_batch ? e->residual_batch : j->residual_row * j->shape->out_h;
-  switch (e->act.kind) {
-  case VZ_ACT_NONE:
-    return;
-  case VZ_ACT_RELU:
-    strip->low = 0;
-    return;
-  case VZ_ACT_CLIP:
-    strip->low = e->act.alpha, strip->high = e->act.beta;
-    return;
-  case VZ_ACT_LEAKY:
-  case VZ_ACT_PRELU:
-  case VZ_ACT_SIGMOID:
-  case VZ_ACT_TANH:
-  case VZ_ACT_SILU:
-  case VZ_ACT_GELU:
-  case VZ_ACT_HARDSWISH:
-    strip->act = &e->act;
-  }
+  if (!vz_act_is_clamp(&e->act, &strip->low, &strip->high)) strip->act = &e->act;
 }
 
 void vz_depthwise_f32(const vz_exec *exec, const vz_conv_shape *s, const float *x, const void *packed,

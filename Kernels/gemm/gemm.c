@@ -69,3 +69,10 @@ void vz_gemm_pack_b_f32(const vz_kernels *kernels, size_t k, size_t n, const flo
                (float *)vz_panels_at(p, 0, panel));
   }
 }
+
+void vz_gemm_scale_b_f32(void *packed, float factor) {
+  vz_panels *p = packed;
+  float *values = (float *)(p + 1);
+  size_t count = vz_panels_group(p);
+  for (size_t i = 0; i < count && factor != 1; i++) values[i] *= factor;
+}

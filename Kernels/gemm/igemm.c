@@ -13,9 +13,7 @@ enum {
   LINE = 64,
 };
 
-typedef void (*tile_kernel)(size_t rows, const vz_tile *tile);
-
-static tile_kernel kernel_of(const vz_kernels *kernels, size_t width) {
+vz_tile_kernel vz_tile_kernel_of(const vz_kernels *kernels, size_t width) {
   switch (width) {
   case 8:
     return kernels->tile_f32_n8;
@@ -30,8 +28,7 @@ static tile_kernel kernel_of(const vz_kernels *kernels, size_t width) {
   }
 }
 
-/* The most rows that a level's kernel does at once. */
-static size_t tile_height(vz_cpu_level level, size_t width) {
+size_t vz_tile_height(vz_cpu_level level, size_t width) {
   switch (level) {
   case VZ_CPU_SCALAR:
     return 12;
@@ -78,8 +75,8 @@ typedef struct plan {
 
 /* The rows of a chunk times one part of one panel, in tiles of even height. */
 static void multiply(const plan *p, size_t rows, size_t width, vz_tile tile, size_t prefetch_floats) {
-  tile_kernel kernel = kernel_of(p->exec->kernels, width);
-  size_t tiles = ceil_div(rows, tile_height(p->exec->kernels->level, width));
+  vz_tile_kernel kernel = vz_tile_kernel_of(p->exec->kernels, width);
+  size_t tiles = ceil_div(rows, vz_tile_height(p->exec->kernels->level, width));
   size_t height = rows / tiles, taller = rows % tiles;
   size_t lines_per_step = width * sizeof(float) / LINE;
   for (size_t i = 0; i < tiles; i++) {
@@ -130,24 +127,7 @@ static void set_epilogue(vz_tile *tile, vz_act *act, const vz_epilogue *e) {
   tile->high = INFINITY;
   if (!e) return;
   *act = e->act;
-  switch (e->act.kind) {
-  case VZ_ACT_NONE:
-    break;
-  case VZ_ACT_RELU:
-    tile->low = 0;
-    break;
-  case VZ_ACT_CLIP:
-    tile->low = e->act.alpha, tile->high = e->act.beta;
-    break;
-  case VZ_ACT_LEAKY:
-  case VZ_ACT_PRELU:
-  case VZ_ACT_SIGMOID:
-  case VZ_ACT_TANH:
-  case VZ_ACT_SILU:
-  case VZ_ACT_GELU:
-  case VZ_ACT_HARDSWISH:
-    tile->act = act;
-  }
+  if (!vz_act_is_clamp(act, &tile->low, &tile->high)) tile->act = act;
 }
 
 static void run_task(const plan *p, size_t item, unsigned worker) {
@@ -193,7 +173,7 @@ static void run_tasks(void *context, size_t begin, size_t end, unsigned worker) 
 /* Rows first; panels too when the rows alone do not keep the threads busy. */
 static void cut(plan *p, unsigned threads) {
   const vz_panels *b = p->job->b;
-  size_t height = tile_height(p->exec->kernels->level, b->width), limit = chunk_limit(p->taps) / height * height;
+  size_t height = vz_tile_height(p->exec->kernels->level, b->width), limit = chunk_limit(p->taps) / height * height;
   size_t rows = p->job->rows, chunks = ceil_div(rows, limit), panels = vz_panels_count(b);
   if (threads > 1 && b->groups * chunks < 2 * threads && panels == 1) {
     chunks = ceil_div(2 * threads, b->groups);

@@ -23,3 +23,9 @@ struct vz_igemm {
 
 size_t vz_igemm_scratch_bytes(size_t taps, size_t k, unsigned threads);
 void vz_igemm_run(const vz_exec *exec, const vz_igemm *job);
+
+typedef void (*vz_tile_kernel)(size_t rows, const vz_tile *tile);
+
+/* The kernel for panels of a width, and the most rows that a level's kernel does at once. */
+vz_tile_kernel vz_tile_kernel_of(const vz_kernels *kernels, size_t width);
+size_t vz_tile_height(vz_cpu_level level, size_t width);

@@ -7,6 +7,7 @@
 
 #include "vz_activation.h"
 #include "vz_atomic.h"
+#include "vz_attention.h"
 #include "vz_conv.h"
 #include "vz_conv_transpose.h"
 #include "vz_copy.h"
@@ -14,6 +15,7 @@
 #include "vz_eltwise.h"
 #include "vz_fft.h"
 #include "vz_gemm.h"
+#include "vz_gemm_chain.h"
 #include "vz_gridsample.h"
 #include "vz_image.h"
 #include "vz_norm.h"

@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 /* y = f(x), the functions that end a layer. */
@@ -21,3 +22,26 @@ typedef struct vz_act {
   float alpha, beta;
   const float *slope;
 } vz_act;
+
+/* True if `act` only bounds its argument; then low and high are narrowed to the bounds. */
+static inline bool vz_act_is_clamp(const vz_act *act, float *low, float *high) {
+  switch (act->kind) {
+  case VZ_ACT_NONE:
+    return true;
+  case VZ_ACT_RELU:
+    *low = 0;
+    return true;
+  case VZ_ACT_CLIP:
+    *low = act->alpha, *high = act->beta;
+    return true;
+  case VZ_ACT_LEAKY:
+  case VZ_ACT_PRELU:
+  case VZ_ACT_SIGMOID:
+  case VZ_ACT_TANH:
+  case VZ_ACT_SILU:
+  case VZ_ACT_GELU:
+  case VZ_ACT_HARDSWISH:
+    return false;
+  }
+  return false;
+}

@@ -31,10 +31,11 @@ typedef enum vz_conv_algorithm {
   VZ_CONV_AUTO = 0,
   VZ_CONV_DIRECT, /* one product per tap */
   VZ_CONV_ROWS,   /* few channels: taps of a kernel row are one run of memory in a padded copy of the input */
+  VZ_CONV_WINOGRAD, /* 3 x 3 of stride 1: fewer products, between transforms; see vz_winograd.h */
 } vz_conv_algorithm;
 
-/* What AUTO means for a shape. Depends on channels, kernel, dilation and groups only, so that packed weights serve
-   every size of image. */
+/* The fastest algorithm for a shape. Weights packed for AUTO are packed for DIRECT or ROWS, which depends on channels,
+   kernel, dilation and groups only; those packed for WINOGRAD serve every size of image as well. */
 vz_conv_algorithm vz_conv_choose(const vz_conv_shape *shape);
 
 /* Packs w [M, C/G, kernel_h, kernel_w] for vz_conv_f32. `scale` [M] multiplies each output channel's weights, or is

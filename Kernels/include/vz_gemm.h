@@ -39,6 +39,9 @@ size_t vz_gemm_pack_b_bytes(const vz_kernels *kernels, size_t k, size_t n);
 void vz_gemm_pack_b_f32(const vz_kernels *kernels, size_t k, size_t n, const float *b, size_t row_stride,
                         size_t col_stride, void *packed);
 
+/* Multiplies every element of a packed B. */
+void vz_gemm_scale_b_f32(void *packed, float factor);
+
 /* c[j] = sum over l < k of a[l] * b[l * ldb + j]: a row times a matrix in row order, unpacked.
    a: [k], b: [k, n] with ldb floats between rows, c: [n]; c overlaps neither. Needs no scratch memory. */
 void vz_vecmat_f32(const vz_exec *exec, size_t n, size_t k, const float *a, const float *b, size_t ldb, float *c);

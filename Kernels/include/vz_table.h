@@ -5,6 +5,7 @@
 #include "vz_tile.h"
 #include "vz_eltwise_program.h"
 #include "vz_reduce_step.h"
+#include "vz_winograd.h"
 #include <stdbool.h>
 #include <stdint.h>
 

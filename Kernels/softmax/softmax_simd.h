@@ -10,18 +10,19 @@ VZ_SIMD_INLINE void store_some(float *y, size_t m, vf v) {
 }
 VZ_SIMD_INLINE vf keep_max(vf a, vf b) { return vf_select(vf_nan(a), a, vf_max(a, b)); }
 
-/* The largest of a row; NaN if it holds one. */
+/* The largest of a row. One that holds NaN may give anything: its exponentials sum to NaN whatever is subtracted. */
 VZ_SIMD_INLINE float row_top(size_t n, const float *x) {
-  vf top = vf_set(-INFINITY);
+  vf lowest = vf_set(-INFINITY), top[4] = {lowest, lowest, lowest, lowest};
   size_t k = 0;
-  for (; k + VF <= n; k += VF) top = keep_max(top, vf_load(x + k));
-  float lanes[VF], best = -INFINITY;
-  vf_store(lanes, top);
-  for (size_t j = 0; j < VF + n - k; j++) {
-    float v = j < VF ? lanes[j] : x[k + j - VF];
-    if (v > best || v != v) best = v;
-    if (best != best) break;
+  for (; k + 4 * VF <= n; k += 4 * VF) {
+    top[0] = vf_max(top[0], vf_load(x + k));
+    top[1] = vf_max(top[1], vf_load(x + k + VF));
+    top[2] = vf_max(top[2], vf_load(x + k + 2 * VF));
+    top[3] = vf_max(top[3], vf_load(x + k + 3 * VF));
   }
+  for (; k + VF <= n; k += VF) top[0] = vf_max(top[0], vf_load(x + k));
+  float best = vf_top(vf_max(vf_max(top[0], top[1]), vf_max(top[2], top[3])));
+  for (; k < n; k++) best = x[k] > best ? x[k] : best;
   return best;
 }
 
@@ -55,11 +56,18 @@ VZ_SIMD_INLINE double row_exponentials(size_t n, const float *x, float top, floa
 void ISA(vz_softmax_row_f32)(bool logarithm, size_t n, const float *x, float *y) {
   float top = row_top(n, x);
   double sum = row_exponentials(n, x, top, logarithm ? NULL : y);
-  vf factor = vf_set((float)(1 / sum)), lost = vf_set((float)log(sum)), shift = vf_set(top);
+  if (logarithm) {
+    vf lost = vf_set((float)log(sum)), shift = vf_set(top);
+    for (size_t k = 0; k < n; k += VF) {
+      size_t m = n - k < VF ? n - k : VF;
+      store_some(y + k, m, vf_sub(vf_sub(load_some(x + k, m), shift), lost));
+    }
+    return;
+  }
+  vf factor = vf_set((float)(1 / sum));
   for (size_t k = 0; k < n; k += VF) {
     size_t m = n - k < VF ? n - k : VF;
-    vf v = logarithm ? vf_sub(vf_sub(load_some(x + k, m), shift), lost) : vf_mul(load_some(y + k, m), factor);
-    store_some(y + k, m, v);
+    store_some(y + k, m, vf_mul(load_some(y + k, m), factor));
   }
 }
 

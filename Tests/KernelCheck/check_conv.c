@@ -123,8 +123,9 @@ static double transpose_sum(const vz_conv_shape *s, const float *x, const float 
 typedef double (*summer)(const vz_conv_shape *, const float *, const float *, size_t, size_t, size_t, size_t);
 
 static void expect(check_env *env, const vz_conv_shape *s, summer sum_of, const float *x, const float *w,
-                   const float *scale, const vz_epilogue *e, const float *got) {
-  double tolerance = 1e-7 * (double)(s->in_c / s->groups * s->kernel_h * s->kernel_w) + 2e-6;
+                   const float *scale, const vz_epilogue *e, const float *got, bool transformed) {
+  double products = (double)(s->in_c / s->groups * s->kernel_h * s->kernel_w);
+  double tolerance = transformed ? 4e-6 * sqrt(products) + 2e-6 : 1e-7 * products + 2e-6;
   for (size_t b = 0; b < s->batch; b++) {
     for (size_t oy = 0; oy < s->out_h; oy++) {
       for (size_t ox = 0; ox < s->out_w; ox++) {
@@ -183,13 +184,24 @@ static void check_conv_shape(check_env *env, vz_conv_shape s, vz_conv_algorithm 
   vz_exec exec = exec_of(env, threads, vz_conv_scratch_bytes(&s, threads));
   vz_conv_f32(&exec, &s, x, packed, &e, y);
   vz_pool_destroy(exec.pool);
-  expect(env, &s, conv_sum, x, w, scale, &e, y);
+  expect(env, &s, conv_sum, x, w, scale, &e, y, algorithm == VZ_CONV_WINOGRAD);
 }
 
 CHECK_DRIVER(conv) {
   vz_conv_shape s = random_shape(env);
   output_size(env, &s);
   check_conv_shape(env, s, check_random(env) % 3 ? VZ_CONV_AUTO : VZ_CONV_DIRECT);
+}
+
+/* 3 x 3 of stride 1, the only kind that is transformed. */
+CHECK_DRIVER(winograd) {
+  vz_conv_shape s = random_shape(env);
+  s.kernel_h = s.kernel_w = 3;
+  s.stride_h = s.stride_w = s.dilation_h = s.dilation_w = s.groups = 1;
+  s.in_c = check_size(env, 40);
+  s.out_c = check_size(env, 140);
+  output_size(env, &s);
+  check_conv_shape(env, s, VZ_CONV_WINOGRAD);
 }
 
 static void check_transpose_shape(check_env *env, vz_conv_shape s) {
@@ -205,7 +217,7 @@ static void check_transpose_shape(check_env *env, vz_conv_shape s) {
   vz_exec exec = exec_of(env, threads, vz_conv_transpose_scratch_bytes(&s, threads));
   vz_conv_transpose_f32(&exec, &s, x, packed, &e, y);
   vz_pool_destroy(exec.pool);
-  expect(env, &s, transpose_sum, x, w, scale, &e, y);
+  expect(env, &s, transpose_sum, x, w, scale, &e, y, false);
 }
 
 CHECK_DRIVER(conv_transpose) {
@@ -235,7 +247,45 @@ CHECK_DRIVER(depthwise) {
   vz_exec exec = exec_of(env, threads, 0);
   vz_depthwise_f32(&exec, &s, x, packed, &e, y);
   vz_pool_destroy(exec.pool);
-  expect(env, &s, conv_sum, x, w, scale, &e, y);
+  expect(env, &s, conv_sum, x, w, scale, &e, y, false);
+}
+
+CHECK_KERNEL(winograd_in_f32) {
+  size_t channels = check_size(env, 70), step = (channels + 15) / 16 * 16 + check_range(env, 0, 3);
+  vz_winograd_in tile = {.channels = channels, .v_step = step};
+  for (size_t t = 0; t < VZ_WINOGRAD_TAPS; t++) tile.pixels[t] = check_f32(env, channels);
+  float *got = check_f32_raw(env, VZ_WINOGRAD_TAPS * step), *want = check_f32_raw(env, VZ_WINOGRAD_TAPS * step);
+  check_note(env, "channels=%zu step=%zu", channels, step);
+  tile.v = got;
+  env->kernels->winograd_in_f32(&tile);
+  tile.v = want;
+  env->reference->winograd_in_f32(&tile);
+  for (size_t t = 0; t < VZ_WINOGRAD_TAPS; t++) check_near(env, channels, got + t * step, want + t * step, 2e-5, 0);
+}
+
+CHECK_KERNEL(winograd_out_f32) {
+  size_t n = check_size(env, 70), step = (n + 15) / 16 * 16 + check_range(env, 0, 3);
+  vz_winograd_out tile = {.n = n, .rows = check_range(env, 1, 4), .cols = check_range(env, 1, 4), .m_step = step};
+  tile.m = check_f32(env, VZ_WINOGRAD_TAPS * step);
+  vz_epilogue e = check_epilogue(env, n);
+  tile.bias = e.bias;
+  tile.low = -INFINITY, tile.high = INFINITY;
+  if (!vz_act_is_clamp(&e.act, &tile.low, &tile.high)) tile.act = &e.act;
+  tile.residual_col = n;
+  tile.residual_row = 4 * n;
+  if (check_random(env) % 2) tile.residual = check_f32(env, 3 * tile.residual_row + 4 * n);
+  tile.residual_after = tile.residual && check_random(env) % 4 == 0;
+  tile.y_col = n + check_range(env, 0, 2);
+  tile.y_row = 4 * tile.y_col + check_range(env, 0, 2);
+  check_note(env, "n=%zu rows=%zu cols=%zu act=%d residual=%d", n, tile.rows, tile.cols, e.act.kind,
+             tile.residual != NULL);
+  size_t count = (tile.rows - 1) * tile.y_row + (tile.cols - 1) * tile.y_col + n;
+  float *got = check_f32(env, count), *want = check_copy(env, count * sizeof *want, got);
+  tile.y = got;
+  env->kernels->winograd_out_f32(&tile);
+  tile.y = want;
+  env->reference->winograd_out_f32(&tile);
+  check_near(env, count, got, want, 3e-4, 2e-5);
 }
 
 CHECK_KERNEL(strip_f32) {
@@ -276,7 +326,7 @@ CHECK_KERNEL(strip_f32) {
 
 /* A square k x k layer, "same" padding. Packed weights rotate through `copies`, to meet them cold. */
 static void bench_conv(check_env *env, size_t in_c, size_t out_c, size_t size, size_t kernel, size_t stride,
-                       size_t copies) {
+                       size_t copies, vz_conv_algorithm algorithm) {
   vz_conv_shape s = {.batch = 1,
                      .in_h = size,
                      .in_w = size,
@@ -297,15 +347,16 @@ static void bench_conv(check_env *env, size_t in_c, size_t out_c, size_t size, s
   float *x = check_f32(env, in_floats(&s)), *w = check_f32(env, weight_floats(&s)), *y = check_f32(env, out_floats(&s));
   float *residual = check_f32(env, out_floats(&s)), *bias = check_f32(env, out_c);
   vz_epilogue e = {.bias = bias, .residual = residual, .residual_ld = out_c, .act = {.kind = VZ_ACT_RELU}};
-  size_t bytes = (vz_conv_pack_bytes(env->kernels, &s, VZ_CONV_AUTO) + 63) / 64 * 64;
+  size_t bytes = (vz_conv_pack_bytes(env->kernels, &s, algorithm) + 63) / 64 * 64;
   char *packed = check_aligned(env, bytes * copies);
   for (size_t i = 0; i < copies; i++) {
-    vz_conv_pack_f32(env->kernels, &s, VZ_CONV_AUTO, w, NULL, packed + i * bytes);
+    vz_conv_pack_f32(env->kernels, &s, algorithm, w, NULL, packed + i * bytes);
   }
   vz_exec exec = exec_of(env, 1, vz_conv_scratch_bytes(&s, 1));
   char label[64];
-  snprintf(label, sizeof label, "%zux%zu/%zu %zu-%zu @%zu%s", kernel, kernel, stride, in_c, out_c, size,
-           copies > 1 ? " cold" : "");
+  snprintf(label, sizeof label, "%zux%zu/%zu %zu-%zu @%zu%s%s", kernel, kernel, stride, in_c, out_c, size,
+           copies > 1 ? " cold" : "",
+           algorithm == VZ_CONV_WINOGRAD ? " transformed" : "");
   size_t next = 0;
   double work = 2.0 * (double)(s.out_h * s.out_w * out_c) * (double)(in_c * kernel * kernel);
   CHECK_TIME(env, label, work) {
@@ -400,20 +451,32 @@ BENCH_DRIVER(depthwise) {
 BENCH_DRIVER(conv) {
   if (env->level == VZ_CPU_SCALAR || env->level == VZ_CPU_AVX512VNNI) return;
   bench_conv_pack(env, 512, 512, 3);
-  bench_conv(env, 64, 64, 96, 3, 1, 1);
-  bench_conv(env, 128, 128, 48, 3, 1, 1);
-  bench_conv(env, 256, 256, 24, 3, 1, 16);
-  bench_conv(env, 384, 384, 12, 3, 1, 8);
-  bench_conv(env, 512, 512, 6, 3, 1, 5);
-  bench_conv(env, 512, 512, 3, 3, 1, 5);
-  bench_conv(env, 128, 128, 80, 1, 1, 1);
-  bench_conv(env, 512, 512, 10, 1, 1, 40);
-  bench_conv(env, 32, 64, 96, 3, 2, 1);
-  bench_conv(env, 6, 16, 96, 7, 1, 1);
-  bench_conv(env, 3, 64, 160, 3, 2, 1);
-  bench_conv(env, 1, 32, 80, 3, 1, 1);
-  bench_conv(env, 32, 3, 96, 1, 1, 1);
-  bench_conv(env, 16, 32, 96, 3, 1, 1);
+  bench_conv(env, 64, 64, 96, 3, 1, 1, VZ_CONV_AUTO);
+  bench_conv(env, 128, 128, 48, 3, 1, 1, VZ_CONV_AUTO);
+  bench_conv(env, 256, 256, 24, 3, 1, 16, VZ_CONV_AUTO);
+  bench_conv(env, 384, 384, 12, 3, 1, 8, VZ_CONV_AUTO);
+  bench_conv(env, 512, 512, 6, 3, 1, 5, VZ_CONV_AUTO);
+  bench_conv(env, 512, 512, 3, 3, 1, 5, VZ_CONV_AUTO);
+  bench_conv(env, 128, 128, 80, 1, 1, 1, VZ_CONV_AUTO);
+  bench_conv(env, 512, 512, 10, 1, 1, 40, VZ_CONV_AUTO);
+  bench_conv(env, 32, 64, 96, 3, 2, 1, VZ_CONV_AUTO);
+  bench_conv(env, 6, 16, 96, 7, 1, 1, VZ_CONV_AUTO);
+  bench_conv(env, 3, 64, 160, 3, 2, 1, VZ_CONV_AUTO);
+  bench_conv(env, 1, 32, 80, 3, 1, 1, VZ_CONV_AUTO);
+  bench_conv(env, 32, 3, 96, 1, 1, 1, VZ_CONV_AUTO);
+  bench_conv(env, 16, 32, 96, 3, 1, 1, VZ_CONV_AUTO);
+}
+
+/* Both ways, where the choice matters. */
+BENCH_DRIVER(winograd) {
+  if (env->level == VZ_CPU_SCALAR || env->level == VZ_CPU_AVX512VNNI) return;
+  static const size_t layers[][4] = {{16, 16, 96, 1},   {32, 32, 48, 1},  {64, 64, 96, 1},  {128, 64, 64, 1},
+                                     {128, 128, 48, 1}, {256, 256, 24, 6}, {256, 256, 64, 1}, {384, 384, 12, 4},
+                                     {256, 256, 6, 8},  {512, 512, 6, 4}};
+  for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+    bench_conv(env, layers[i][0], layers[i][1], layers[i][2], 3, 1, layers[i][3], VZ_CONV_DIRECT);
+    bench_conv(env, layers[i][0], layers[i][1], layers[i][2], 3, 1, layers[i][3], VZ_CONV_WINOGRAD);
+  }
 }
 
 BENCH_DRIVER(conv_transpose) {

@@ -1,4 +1,4 @@
-#include "check.h"
+#include "check_driver.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,41 @@ vz_epilogue check_epilogue(check_env *env, size_t n) {
   }
   e.act.slope = e.act.kind == VZ_ACT_PRELU ? check_f32(env, n) : NULL;
   return e;
+}
+
+CHECK_DRIVER(gemm_chain) {
+  size_t rows = check_size(env, 200), count = check_range(env, 1, 4), widths[5];
+  for (size_t i = 0; i <= count; i++) widths[i] = check_size(env, 80);
+  size_t lda = widths[0] + check_range(env, 0, 2), ldc = widths[count] + check_range(env, 0, 2);
+  check_note(env, "rows=%zu count=%zu %zu to %zu", rows, count, widths[0], widths[count]);
+  float *a = check_f32(env, rows * lda), *c = check_f32_raw(env, (rows - 1) * ldc + widths[count]);
+  vz_gemm_stage stages[4];
+  float *b[4];
+  for (size_t i = 0; i < count; i++) {
+    size_t k = widths[i], n = widths[i + 1];
+    b[i] = check_f32(env, k * n);
+    void *packed = check_aligned(env, vz_gemm_pack_b_bytes(env->kernels, k, n));
+    vz_gemm_pack_b_f32(env->kernels, k, n, b[i], n, 1, packed);
+    vz_gemm_scale_b_f32(packed, 0.125f);
+    stages[i] = (vz_gemm_stage){.n = n, .k = k, .packed = packed, .bias = i % 2 ? NULL : check_f32(env, n)};
+    stages[i].act.kind = i + 1 < count ? VZ_ACT_RELU : VZ_ACT_NONE;
+  }
+  vz_exec exec = check_exec(env, vz_gemm_chain_scratch_bytes(count, stages, 3));
+  vz_gemm_chain_f32(&exec, rows, count, stages, a, lda, c, ldc);
+  for (size_t r = 0; r < rows; r++) {
+    double x[80], y[80];
+    for (size_t l = 0; l < widths[0]; l++) x[l] = (double)a[r * lda + l];
+    for (size_t i = 0; i < count; i++) {
+      for (size_t j = 0; j < widths[i + 1]; j++) {
+        double sum = 0;
+        for (size_t l = 0; l < widths[i]; l++) sum += x[l] * (double)b[i][l * widths[i + 1] + j];
+        y[j] = sum / 8 + (stages[i].bias ? (double)stages[i].bias[j] : 0);
+        if (i + 1 < count && y[j] < 0) y[j] = 0;
+      }
+      memcpy(x, y, sizeof x);
+    }
+    check_near_f64(env, widths[count], c + r * ldc, x, 1e-4, 1e-4);
+  }
 }
 
 /* -- tiles --------------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,19 @@
+#pragma once
+#include "vz_gemm.h"
+
+/* Products one after the other, a block of rows at a time, so that what lies between stays in cache:
+
+     x(0) = A,   x(i + 1) = act_i(x(i) B_i + bias_i),   C = x(count)        B_i: [k_i, n_i] packed, k_(i + 1) = n_i
+
+   Worth it where rows are many and matrices small. */
+typedef struct vz_gemm_stage {
+  size_t n, k;
+  const void *packed;
+  const float *bias; /* [n] or NULL */
+  vz_act act;
+} vz_gemm_stage;
+
+/* A: [rows, k of the first stage], lda floats between rows; C: [rows, n of the last], ldc. C must not overlap A. */
+void vz_gemm_chain_f32(const vz_exec *exec, size_t rows, size_t count, const vz_gemm_stage *stages, const float *a,
+                       size_t lda, float *c, size_t ldc);
+size_t vz_gemm_chain_scratch_bytes(size_t count, const vz_gemm_stage *stages, unsigned threads);

@@ -1,0 +1,7 @@
+#if defined(__x86_64__)
+#include "vz_table.h"
+#include "../common/vz_simd_avx512.h"
+#define ISA(name) name##_avx512
+#include "transform.h"
+#include "../common/vz_simd_end.h"
+#endif

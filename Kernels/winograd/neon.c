@@ -1,0 +1,7 @@
+#if defined(__aarch64__)
+#include "vz_table.h"
+#include "../common/vz_simd_neon.h"
+#define ISA(name) name##_neon
+#include "transform.h"
+#include "../common/vz_simd_end.h"
+#endif
