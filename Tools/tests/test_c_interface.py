@@ -126,3 +126,31 @@ def test_a_structure_that_is_filled_keeps_what_the_caller_does_not_know(library)
     assert info[0] == 16 and int(info[1]) & 0xFFFFFFFF == 1 and (info[2:] == 7).all()
     library.viseme_value_destroy.argtypes = [ctypes.c_void_p]
     library.viseme_value_destroy(value)
+
+
+def test_what_is_installed_serves_an_app(tmp_path):
+    """The library without the build folder, found as apps find it: by pkg-config's file and the loader's path."""
+    done = subprocess.run(
+        [ROOT / "Tools" / "install", "--destdir", tmp_path, "--prefix", "/opt/viseme"], capture_output=True, text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    home = tmp_path / "opt" / "viseme"
+    settings = dict(
+        line.split(": " if ":" in line else "=", 1)
+        for line in (home / "lib" / "pkgconfig" / "viseme.pc").read_text().splitlines() if line
+    )
+    assert settings["prefix"] == "/opt/viseme" and settings["Libs"] == "-L${libdir} -lviseme"
+    program = tmp_path / "example"
+    subprocess.run(["cc", EXAMPLE, f"-I{home / 'include'}", f"-L{home / 'lib'}", "-lviseme", "-o", program], check=True)
+    model = save(tmp_path / "m.onnx", [helper.make_node("Add", ["x", "x"], ["y"])])
+    done = subprocess.run(
+        [program, model], env={"LD_LIBRARY_PATH": str(home / "lib"), "PATH": ""}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "sum 6" in done.stdout
+    needed = subprocess.run(["ldd", home / "lib" / "libviseme.so"], capture_output=True, text=True, check=True).stdout
+    assert "swift" not in needed
+    symbols = subprocess.run(["nm", "-D", "--defined-only", home / "lib" / "libviseme.so"], capture_output=True, text=True).stdout
+    exported = [line.split() for line in symbols.splitlines()]
+    assert all(name.startswith(("viseme_", "VISEME_")) for *_, kind, name in exported if kind.isupper())
