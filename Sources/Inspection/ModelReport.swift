@@ -1,6 +1,7 @@
 import Compiler
 import GraphIR
 import ONNXFormat
+import Operators
 import Tensors
 import Viseme
 
@@ -55,6 +56,12 @@ public struct ModelReport: Sendable, Encodable {
     public var multiplyAdds: Int
   }
 
+  /// A node that Viseme does not implement.
+  public struct Gap: Sendable, Encodable {
+    public var node: String
+    public var reason: String
+  }
+
   public var model: String
   public var irVersion: Int
   public var producer: String
@@ -67,11 +74,15 @@ public struct ModelReport: Sendable, Encodable {
   /// Elements and bytes of all constants of the main graph.
   public var parameters: Int
   public var parameterByteCount: Int
+  /// What stands in the way of running the model; then nothing below is known.
+  public var unsupported: [Gap]
   /// Nodes left after the passes that need no shapes.
-  public var optimizedNodes: Int
+  public var optimizedNodes: Int?
   public var passes: [PassOutcome]
-  /// Nil while the shape of an input is open.
+  /// Nil while the shape of an input is open, or where shapes depend on the contents of values.
   public var cost: Cost?
+  /// Why there is no cost.
+  public var costProblem: String?
 
   /// Reads, optimizes and, where `inputs` says or the model fixes all shapes, plans the model at `path`.
   public init(path: String, options: ModelOptions, inputs source: InputSource) throws {
@@ -81,13 +92,12 @@ public struct ModelReport: Sendable, Encodable {
     } catch {
       throw VisemeError.importing(error)
     }
-    let model = try Model(path: path, options: options)
-    self.model = path
+    model = path
     irVersion = file.irVersion
     producer = [file.producerName, file.producerVersion].filter { !$0.isEmpty }.joined(separator: " ")
     opsets = Dictionary(file.opsets.map { ($0.isEmpty ? "ai.onnx" : $0, $1) }, uniquingKeysWith: { first, _ in first })
-    inputs = model.inputs.map { Port(name: $0.name, type: "\($0.type)") }
-    outputs = model.outputs.map { Port(name: $0.name, type: "\($0.type)") }
+    inputs = file.graph.inputs.map { Port(name: file.graph[$0].name, type: Self.text(file.graph[$0].type)) }
+    outputs = file.graph.outputs.map { Port(name: file.graph[$0].name, type: Self.text(file.graph[$0].type)) }
     let nodes = Self.allNodes(of: file.graph)
     self.nodes = nodes.count
     functions = file.functions.count
@@ -96,16 +106,60 @@ public struct ModelReport: Sendable, Encodable {
       .sorted { ($1.count, $0.name) < ($0.count, $1.name) }
     parameters = file.graph.constants.values.reduce(0) { $0 + $1.count }
     parameterByteCount = file.graph.constants.values.reduce(0) { $0 + $1.byteCount }
+    passes = []
+    do {
+      unsupported = try Self.gaps(in: file)
+    } catch {
+      throw InspectionError("\(path): \(error)")
+    }
+    if unsupported.isEmpty { try prepare(file, options, source) }
+  }
+
+  /// Optimizes the model, and plans it where all shapes are known.
+  private mutating func prepare(_ file: ONNXModel, _ options: ModelOptions, _ source: InputSource) throws {
+    let model = try Model(path: self.model, options: options)
     optimizedNodes = model.program.graph.nodes.count
     var entries = model.program.log.entries
     if let types = try source.types(for: model) {
-      let session = Session(model)
       let shapes = zip(model.inputs, types).map { ($0.name, $1.shape!) }
-      let plan = try session.invocation(Dictionary(shapes, uniquingKeysWith: { first, _ in first })).plan
-      entries += plan.log.entries
-      cost = try Cost(file, model, plan, types)
+      do {
+        let plan = try Session(model).invocation(Dictionary(shapes, uniquingKeysWith: { first, _ in first })).plan
+        entries += plan.log.entries
+        cost = try Cost(file, model, plan, types)
+      } catch let error as VisemeError where error.isUnsupported {
+        costProblem = "\(error)"
+      }
+    } else {
+      costProblem = "give the shapes of the inputs with --shape"
     }
     passes = Self.outcomes(of: entries, options: options)
+  }
+
+  /// The nodes for which there is no operator.
+  private static func gaps(in file: ONNXModel) throws(GraphError) -> [Gap] {
+    var gaps: [Gap] = []
+    for node in allNodes(of: try file.inliningFunctions().graph) {
+      if let gap = gap(at: node) { gaps.append(gap) }
+    }
+    return gaps
+  }
+
+  private static func gap(at node: Node) -> Gap? {
+    do {
+      _ = try OperatorRegistry.standard.implementation(of: node)
+      return nil
+    } catch {
+      return error.kind == .unsupported ? Gap(node: error.node, reason: error.reason) : nil
+    }
+  }
+
+  private static func text(_ type: ValueType) -> String {
+    switch type {
+    case .tensor(let tensor): "\(tensor)"
+    case .sequence(let element): "sequence of \(text(element))"
+    case .optional(let element): "optional \(text(element))"
+    case .unknown: "?"
+    }
   }
 
   /// The nodes of the graph and of the graphs in their attributes.

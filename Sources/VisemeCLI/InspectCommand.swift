@@ -9,7 +9,8 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Show a model's inputs, operators, size and cost, and what each optimization did or why it did not.",
     discussion: """
-      Costs are shown once all input shapes are known: from the model, or by --shape.
+      Costs are shown once all input shapes are known: from the model, or by --shape. Of a model that does not run, the
+      nodes that stand in its way are listed, and the status is 3.
 
       EXAMPLES
         viseme inspect model.onnx
@@ -41,6 +42,7 @@ struct InspectCommand: ParsableCommand {
           DotGraph.text(try Model(path: model.model, options: model.options).program.graph), to: dot)
       }
       print(json ? jsonText(report) : text(report))
+      guard report.unsupported.isEmpty else { throw ExitCode(CommandStatus.unsupported) }
     }
   }
 
@@ -60,11 +62,12 @@ struct InspectCommand: ParsableCommand {
       lines.append("multiply-adds  \(countText(cost.multiplyAdds))")
       lines.append("packed weights \(byteText(cost.packedWeightByteCount)), other constants \(byteText(cost.constantByteCount))")
       lines.append("arena          \(byteText(cost.arenaByteCount)), of it scratch \(byteText(cost.scratchByteCount))")
-      lines.append("nodes          \(report.nodes), after the passes \(report.optimizedNodes); \(cost.steps) steps a run")
+      lines.append("nodes          \(report.nodes), after the passes \(report.optimizedNodes ?? 0); \(cost.steps) steps a run")
       for port in cost.inputs { lines.append("at             \(port.name): \(port.type)") }
     } else {
-      lines.append("nodes          \(report.nodes), after the passes \(report.optimizedNodes)")
-      lines.append("cost           not known: give the shapes of the inputs with --shape")
+      let after = report.optimizedNodes.map { ", after the passes \($0)" } ?? ""
+      lines.append("nodes          \(report.nodes)\(after)")
+      if let problem = report.costProblem { lines.append("cost           not known: \(problem)") }
     }
     lines.append("")
     let work = Dictionary(
@@ -75,6 +78,11 @@ struct InspectCommand: ParsableCommand {
     }
     lines += [operators.text, ""]
     for pass in report.passes { lines += describe(pass) }
+    if !report.unsupported.isEmpty {
+      lines.append("not implemented, so that the model does not run:")
+      for gap in report.unsupported.prefix(passes ? .max : 10) { lines.append("  \(gap.node): \(gap.reason)") }
+      if report.unsupported.count > 10, !passes { lines.append("  and \(report.unsupported.count - 10) more (--passes lists all)") }
+    }
     return lines.joined(separator: "\n")
   }
 

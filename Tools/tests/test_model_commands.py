@@ -94,6 +94,18 @@ def test_inspect_without_shapes_has_no_cost(tmp_path):
     assert as_json("inspect", path, "--shape", "n=2")["cost"]["multiplyAdds"] == 2 * WORK
 
 
+def test_inspect_lists_what_is_not_implemented(tmp_path):
+    nodes = [helper.make_node("Frobnicate", ["x"], ["a"], "strange", domain="org.example"), helper.make_node("Relu", ["a"], ["y"])]
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(
+        helper.make_graph(nodes, "g", [floats("x", 1)], [floats("y", 1)]),
+        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("org.example", 1)], ir_version=8), path)
+    report = as_json("inspect", path, status=3)
+    assert len(report["unsupported"]) == 1 and "strange" in report["unsupported"][0]["node"]
+    assert report["operators"][0]["name"] in ("Relu", "org.example.Frobnicate") and "cost" not in report
+    assert "strange" in viseme("inspect", path, status=3).stdout
+
+
 def test_inspect_draws_graphs(model, tmp_path):
     viseme("inspect", model, "--dot", tmp_path / "m.dot", status=0)
     text = (tmp_path / "m.dot").read_text()
