@@ -78,7 +78,7 @@ public struct Attention: Operator {
   ) throws(OperatorError) {
     guard let dims else { return }
     let fits = dims.count == wanted.count
-      && zip(dims, wanted).allSatisfy { $0.value == nil || $1.value == nil || $0 == $1 }
+      && zip(dims, wanted).allSatisfy { $0.mayEqual($1) }
     guard fits else {
       throw context.invalid(
         "input \(input) has shape \(TensorType(nil, dims).extents) instead of \(TensorType(nil, wanted).extents)")

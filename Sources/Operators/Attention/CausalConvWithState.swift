@@ -39,7 +39,7 @@ public struct CausalConvWithState: Operator {
       x?[0] ?? .unknown, x?[1] ?? .unknown, w?[2].value.map { .fixed($0 - 1) } ?? .unknown,
     ]
     if context.has(3), let own = try context.dims(3, rank: 3...3) {
-      guard zip(own, state).allSatisfy({ $0.value == nil || $1.value == nil || $0 == $1 }) else {
+      guard zip(own, state).allSatisfy({ $0.mayEqual($1) }) else {
         throw context.invalid(
           "the past state has shape \(TensorType(nil, own).extents) instead of \(TensorType(nil, state).extents)")
       }

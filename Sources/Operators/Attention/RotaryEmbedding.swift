@@ -59,7 +59,7 @@ public struct RotaryEmbedding: Operator {
 
   private func check(_ index: Int, _ wanted: [Dimension], _ context: InferenceContext) throws(OperatorError) {
     guard let dims = try context.dims(index, rank: wanted.count...wanted.count) else { return }
-    guard zip(dims, wanted).allSatisfy({ $0.value == nil || $1.value == nil || $0 == $1 }) else {
+    guard zip(dims, wanted).allSatisfy({ $0.mayEqual($1) }) else {
       throw context.invalid(
         "input \(index) has shape \(TensorType(nil, dims).extents) instead of \(TensorType(nil, wanted).extents)")
     }

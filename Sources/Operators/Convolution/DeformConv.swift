@@ -59,8 +59,8 @@ public struct DeformConv: Operator {
         let (a, overflow) = offsetGroups.multipliedReportingOverflow(by: count)
         let wanted = a.multipliedReportingOverflow(by: per)
         guard !overflow, !wanted.overflow, own[1].value ?? wanted.partialValue == wanted.partialValue,
-          zip(own[2...], dims[2...]).allSatisfy({ $0.value == nil || $1.value == nil || $0 == $1 }),
-          own[0].value == nil || dims[0].value == nil || own[0] == dims[0]
+          zip(own[2...], dims[2...]).allSatisfy({ $0.mayEqual($1) }),
+          own[0].mayEqual(dims[0])
         else {
           throw context.invalid(
             "input \(index) of shape \(TensorType(nil, own).extents) does not fit \(offsetGroups) offset groups of "

@@ -34,7 +34,7 @@ struct ClassLoss: Hashable, Sendable {
       let wanted = [scores[0]] + scores[2...]
       if let targets {
         guard targets.count == wanted.count,
-          zip(targets, wanted).allSatisfy({ $0.value == nil || $1.value == nil || $0 == $1 })
+          zip(targets, wanted).allSatisfy({ $0.mayEqual($1) })
         else {
           throw context.invalid(
             "targets of shape \(TensorType(nil, targets).extents) do not fit scores of "
