@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from .cases import Store
 from .compare import difference
 from .rename import renamed
@@ -24,7 +26,9 @@ def outcome(runtime, path: Path, rename: bool) -> tuple[str, str]:
     case = Store.read(path)
     model = renamed(case.model) if rename else case.model
     try:
-        for inputs, wanted in case.runs:
+        for given, wanted in case.runs:
+            # Some cases give scalars of NumPy, which not every runtime takes for arrays.
+            inputs = [np.asarray(x) if isinstance(x, np.generic) else x for x in given]
             problem = difference(case, inputs, wanted, list(runtime.run(model, inputs)))
             if problem:
                 return "failed", problem
