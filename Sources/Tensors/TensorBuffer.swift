@@ -33,7 +33,7 @@ public final class TensorBuffer: @unchecked Sendable {
   ///
   /// - Parameter reserving: what to take from the budget, for buffers that stand for memory kept elsewhere.
   public init?(byteCount: Int, reserving: Int? = nil, isZeroed: Bool = true, budget: MemoryBudget) {
-    let reserved = reserving ?? byteCount
+    let reserved = max(reserving ?? byteCount, Self.leastReserved)
     guard budget.reserve(reserved) else { return nil }
     let memory = Self.allocate(byteCount, isZeroed: isZeroed)
     base = memory
@@ -44,6 +44,9 @@ public final class TensorBuffer: @unchecked Sendable {
       budget.release(reserved)
     }
   }
+
+  /// What the smallest buffer takes from a budget: it and its tensor need memory besides their bytes, and many are many.
+  public static let leastReserved = 256
 
   private static func allocate(_ byteCount: Int, isZeroed: Bool) -> UnsafeMutableRawPointer {
     var memory: UnsafeMutableRawPointer?

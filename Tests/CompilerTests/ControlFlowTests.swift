@@ -171,3 +171,45 @@ struct ControlFlowTests {
     #expect(columns.1.elements(as: Float.self) == [9, 4, 1, 12, 6, 2] && columns.1.shape == [2, 3])
   }
 }
+
+extension ControlFlowTests {
+  @Test func sequencesThatGrowWithoutEndEndWithTheirMemory() throws {
+    var body = GraphBuilder()
+    let turn = body.input("turn", [], .int64), go = body.input("go", [], .bool)
+    let list = body.graph.addValue("list")
+    body.graph.inputs.append(list)
+    body.output(body.node("Identity", [go]))
+    body.output(body.node("SequenceInsert", [list, turn]))
+    var builder = GraphBuilder()
+    let empty = builder.node("SequenceEmpty", [], ["dtype": .int(7)])
+    builder.output(builder.node("Loop", [nil, nil, empty], ["body": .graph(body.graph)]))
+    let graph = builder.graph
+    let runner = GraphRunner(try Program(graph), pool: nil)
+    do {
+      _ = try runner.run([], control: RunControl(budget: MemoryBudget(limit: 1 << 18)))
+      Issue.record("it ended")
+    } catch {
+      guard case .operatorProblem(let problem) = error else { throw error }
+      #expect(problem.kind == .tooLarge)
+    }
+  }
+
+  @Test func loopsCarrySequences() throws {
+    var body = GraphBuilder()
+    let turn = body.input("turn", [], .int64), go = body.input("go", [], .bool)
+    let list = body.graph.addValue("list")
+    body.graph.inputs.append(list)
+    body.output(body.node("Identity", [go]))
+    body.output(body.node("SequenceInsert", [list, turn]))
+    var builder = GraphBuilder()
+    let count = builder.input("count", [], .int64)
+    let empty = builder.node("SequenceEmpty", [], ["dtype": .int(7)])
+    let all = builder.node("Loop", [count, nil, empty], ["body": .graph(body.graph)])
+    builder.output(builder.node("Identity", [all]))
+    builder.output(builder.node("ConcatFromSequence", [all], ["axis": .int(0), "new_axis": .int(1)]))
+    let outputs = try GraphRunner(try Program(builder.graph), pool: nil).run(
+      [.tensor(Tensor(scalar: Int64(4)))], control: .generous)
+    #expect(outputs[0].sequence?.count == 4)
+    #expect(outputs[1].tensor?.integers == [0, 1, 2, 3])
+  }
+}

@@ -3,14 +3,18 @@ import Testing
 
 struct MemoryBudgetTests {
   @Test func aBufferTakesItsBytesAndGivesThemBack() {
-    let budget = MemoryBudget(limit: 100)
+    let budget = MemoryBudget(limit: 1000)
     do {
-      let kept = TensorBuffer(byteCount: 60, budget: budget)
-      #expect(kept != nil && budget.byteCount == 60)
-      #expect(TensorBuffer(byteCount: 41, budget: budget) == nil)
-      #expect(TensorBuffer(byteCount: 40, budget: budget) != nil)
+      let kept = TensorBuffer(byteCount: 600, budget: budget)
+      #expect(kept != nil && budget.byteCount == 600)
+      #expect(TensorBuffer(byteCount: 401, budget: budget) == nil)
+      #expect(TensorBuffer(byteCount: 400, budget: budget) != nil)
     }
     #expect(budget.byteCount == 0)
+    do {
+      let small = TensorBuffer(byteCount: 1, budget: budget)
+      #expect(small != nil && budget.byteCount == TensorBuffer.leastReserved)
+    }
     #expect(!budget.reserve(-1) && !budget.reserve(.max))
     #expect(budget.byteCount == 0)
   }

@@ -43,7 +43,7 @@ public struct Loop: HostOperator {
       try context.checkStop()
       let results = try context.run(
         "body",
-        [.tensor(Tensor(scalar: Int64(turn))), .tensor(Tensor([goesOn], shape: []))] + carried)
+        [.tensor(try context.scalar(Int64(turn))), .tensor(try context.scalar(goesOn))] + carried)
       goesOn = try context.flag(results[0], "the body's condition")
       carried = Array(results[1..<(1 + carriedCount)])
       for (index, result) in results[(1 + carriedCount)...].enumerated() {

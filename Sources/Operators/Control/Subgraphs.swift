@@ -19,7 +19,14 @@ extension EvaluationContext {
     return flag != 0
   }
 
-  /// The tensors stacked along a new axis, or along axis `joining` if it is given: what scan outputs become.
+  /// A tensor of one element, which counts: a loop may keep those of all its turns.
+  func scalar<Element: TensorElement>(_ element: Element) throws(OperatorError) -> Tensor {
+    let tensor = try makeTensor(Element.dataType, [])
+    tensor.buffer.base.storeBytes(of: element, as: Element.self)
+    return tensor
+  }
+
+  /// The tensors stacked along a new axis: what scan outputs become.
   ///
   /// - Parameter empty: the element type and shape of a tensor, for when there are none.
   func stacked(

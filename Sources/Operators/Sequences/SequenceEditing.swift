@@ -32,7 +32,8 @@ public struct SequenceEditing: HostOperator {
       throw context.invalid("a tensor of \(tensor.dataType) does not go into a sequence of \(type)")
     }
     let position = try context.has(2) ? context.position(2, in: 0..<(elements.count + 1)) : elements.count
-    try context.reserve(byteCount: (elements.count + 1) * MemoryLayout<RuntimeValue>.stride)
+    // An element and its box take about this much besides the tensor.
+    try context.reserve(byteCount: (elements.count + 1) * 96)
     elements.insert(.tensor(tensor), at: position)
     return [.sequence(elements, of: .tensor(TensorType(tensor.dataType, nil as [Dimension]?)))]
   }
