@@ -31,7 +31,19 @@ typedef struct plan {
   size_t register_floats;
 } plan;
 
-static size_t element_bytes(uint8_t type) { return type == VZ_ELTWISE_U8 ? 1 : sizeof(float); }
+static size_t element_bytes(uint8_t type) {
+  switch ((vz_eltwise_type)type) {
+  case VZ_ELTWISE_F32:
+    return 4;
+  case VZ_ELTWISE_U8:
+  case VZ_ELTWISE_S8:
+    return 1;
+  case VZ_ELTWISE_U16:
+  case VZ_ELTWISE_S16:
+    return 2;
+  }
+  return 4;
+}
 
 static size_t cost(vz_eltwise_op op) {
   if (op >= VZ_ELTWISE_EXP || op == VZ_ELTWISE_POW || op == VZ_ELTWISE_FMOD || op == VZ_ELTWISE_FLOORMOD)
@@ -118,10 +130,21 @@ static void place_arrays(plan *p) {
 }
 
 static void load_run(float *to, const char *from, uint8_t type, ptrdiff_t stride, size_t n) {
-  if (type == VZ_ELTWISE_U8) {
-    const uint8_t *bytes = (const uint8_t *)from;
-    for (size_t k = 0; k < n; k++) to[k] = (float)bytes[(ptrdiff_t)k * stride];
+  switch ((vz_eltwise_type)type) {
+  case VZ_ELTWISE_U8:
+    for (size_t k = 0; k < n; k++) to[k] = (float)((const uint8_t *)from)[(ptrdiff_t)k * stride];
     return;
+  case VZ_ELTWISE_S8:
+    for (size_t k = 0; k < n; k++) to[k] = (float)((const int8_t *)from)[(ptrdiff_t)k * stride];
+    return;
+  case VZ_ELTWISE_U16:
+    for (size_t k = 0; k < n; k++) to[k] = (float)((const uint16_t *)from)[(ptrdiff_t)k * stride];
+    return;
+  case VZ_ELTWISE_S16:
+    for (size_t k = 0; k < n; k++) to[k] = (float)((const int16_t *)from)[(ptrdiff_t)k * stride];
+    return;
+  case VZ_ELTWISE_F32:
+    break;
   }
   const float *floats = (const float *)from;
   if (stride == 1)
@@ -132,15 +155,29 @@ static void load_run(float *to, const char *from, uint8_t type, ptrdiff_t stride
     for (size_t k = 0; k < n; k++) to[k] = floats[(ptrdiff_t)k * stride];
 }
 
+/* `x` between the bounds, rounded halves to even; NaN gives `low`. */
+static int32_t nearest(float x, float low, float high) {
+  x = x > low ? x : low;
+  x = (x < high ? x : high) + 12582912.0f; /* 1.5 2^23: adding it rounds halves to even */
+  return (int32_t)(x - 12582912.0f);
+}
+
 static void store_run(char *to, const float *from, uint8_t type, ptrdiff_t stride, size_t n) {
-  if (type == VZ_ELTWISE_U8) {
-    uint8_t *bytes = (uint8_t *)to;
-    for (size_t k = 0; k < n; k++) {
-      float x = from[k] > 0 ? from[k] : 0;
-      x = (x < 255 ? x : 255) + 12582912.0f; /* 1.5 2^23: adding it rounds halves to even */
-      bytes[(ptrdiff_t)k * stride] = (uint8_t)(x - 12582912.0f);
-    }
+  switch ((vz_eltwise_type)type) {
+  case VZ_ELTWISE_U8:
+    for (size_t k = 0; k < n; k++) ((uint8_t *)to)[(ptrdiff_t)k * stride] = (uint8_t)nearest(from[k], 0, 255);
     return;
+  case VZ_ELTWISE_S8:
+    for (size_t k = 0; k < n; k++) ((int8_t *)to)[(ptrdiff_t)k * stride] = (int8_t)nearest(from[k], -128, 127);
+    return;
+  case VZ_ELTWISE_U16:
+    for (size_t k = 0; k < n; k++) ((uint16_t *)to)[(ptrdiff_t)k * stride] = (uint16_t)nearest(from[k], 0, 65535);
+    return;
+  case VZ_ELTWISE_S16:
+    for (size_t k = 0; k < n; k++) ((int16_t *)to)[(ptrdiff_t)k * stride] = (int16_t)nearest(from[k], -32768, 32767);
+    return;
+  case VZ_ELTWISE_F32:
+    break;
   }
   float *floats = (float *)to;
   if (stride == 1)
@@ -155,7 +192,7 @@ static void load_tile(float *to, const char *from, uint8_t type, const ptrdiff_t
     for (size_t c = 0; c < cols; c++)
       for (size_t r = 0; r < rows; r++) {
         const char *at = from + ((ptrdiff_t)r * strides[0] + (ptrdiff_t)c * strides[1]) * bytes;
-        to[r * cols + c] = type == VZ_ELTWISE_U8 ? (float)*(const uint8_t *)at : *(const float *)at;
+        load_run(to + r * cols + c, at, type, 0, 1);
       }
     return;
   }

@@ -16,7 +16,7 @@ bool vz_eltwise_is_valid(const vz_eltwise_program *program) {
     return false;
   bool written[VZ_ELTWISE_MAX_REGISTERS] = {false};
   for (size_t k = 0; k < program->input_count; k++) {
-    if (program->input_types[k] > VZ_ELTWISE_U8) return false;
+    if (program->input_types[k] > VZ_ELTWISE_S16) return false;
     written[k] = true;
   }
   for (size_t k = 0; k < program->instruction_count; k++) {
@@ -28,7 +28,7 @@ bool vz_eltwise_is_valid(const vz_eltwise_program *program) {
     written[in->dst] = true;
   }
   for (size_t k = 0; k < program->output_count; k++)
-    if (program->output_types[k] > VZ_ELTWISE_U8 || program->outputs[k] >= program->register_count ||
+    if (program->output_types[k] > VZ_ELTWISE_S16 || program->outputs[k] >= program->register_count ||
         !written[program->outputs[k]])
       return false;
   return true;

@@ -106,7 +106,11 @@ typedef struct vz_eltwise_instruction {
 /* Element types of the arrays; registers always hold floats. */
 typedef enum vz_eltwise_type {
   VZ_ELTWISE_F32 = 0,
-  VZ_ELTWISE_U8 = 1, /* loads 0 ... 255; stores round half to even, saturate, NaN -> 0. Booleans are 0 and 1. */
+  /* Integers: stores round half to even and saturate; NaN becomes the smallest number. Booleans are 0 and 1. */
+  VZ_ELTWISE_U8 = 1,
+  VZ_ELTWISE_S8 = 2,
+  VZ_ELTWISE_U16 = 3,
+  VZ_ELTWISE_S16 = 4,
 } vz_eltwise_type;
 
 typedef struct vz_eltwise_program {

@@ -63,10 +63,10 @@ struct ElementwiseFusion {
 
   private func isElementwise(_ node: Node) -> Bool {
     guard let implementation = node.implementation as? any ElementwiseOperator, node.outputs.count == 1,
-      let output = node.outputs[0], let type = dataType(output)
+      let output = node.outputs[0], let type = graph[output].type.tensor
     else { return false }
-    let inputs = node.inputs.compactMap { $0 }.map(dataType)
-    return implementation.canFuse(inputs: inputs.compactMap { $0 }, output: type)
+    let inputs = node.inputs.compactMap { $0 }.compactMap { graph[$0].type.tensor }
+    return implementation.canFuse(inputs: inputs, output: type)
   }
 
   private func dataType(_ id: ValueID) -> DataType? { graph[id].type.tensor?.dataType }
@@ -82,8 +82,8 @@ struct ElementwiseFusion {
       var operands: [ElementwiseProgram.Register] = []
       for case let id? in node.inputs {
         if registers[id] == nil {
-          if let tensor = graph.constants[id], tensor.dataType == .float32, tensor.count == 1 {
-            registers[id] = program.constant(tensor.elements(as: Float.self)[0])
+          if let number = graph.constants[id]?.elementwiseConstant {
+            registers[id] = program.constant(number)
           } else {
             registers[id] = program.addInput()
             inputs.append(id)
@@ -91,7 +91,9 @@ struct ElementwiseFusion {
         }
         operands.append(registers[id]!)
       }
-      registers[node.outputs[0]!] = (node.implementation as! any ElementwiseOperator).emit(&program, operands)
+      let output = node.outputs[0]!
+      registers[output] = (node.implementation as! any ElementwiseOperator).emit(
+        &program, operands, output: dataType(output)!)
     }
     program.outputs = [registers[graph.nodes[loop[0]].outputs[0]!]!]
     return (program, inputs)

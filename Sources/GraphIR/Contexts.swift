@@ -101,6 +101,11 @@ public struct KernelContext: Sendable {
     self.weights = weights
   }
 
+  /// The same context for another node with other inputs: for operators that let another one compute.
+  public func replacing(node: Node, inputs: [Operand?]) -> KernelContext {
+    KernelContext(node: node, inputs: inputs, outputs: outputs, target: target, weights: weights)
+  }
+
   public func has(_ index: Int) -> Bool { index < inputs.count && inputs[index] != nil }
 
   public func input(_ index: Int) throws(OperatorError) -> Operand {

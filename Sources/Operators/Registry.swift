@@ -7,8 +7,12 @@ public struct OperatorRegistry: Sendable {
     var name: String
   }
   private var types: [Key: [(versions: ClosedRange<Int>, type: any Operator.Type)]] = [:]
+  private var composites: [Key: any CompositeOperator.Type] = [:]
 
-  public init(_ types: [any Operator.Type]) {
+  public init(_ types: [any Operator.Type], composites: [any CompositeOperator.Type] = []) {
+    for type in composites {
+      for signature in type.signatures { self.composites[Key(domain: signature.domain, name: signature.name)] = type }
+    }
     for type in types {
       for signature in type.signatures {
         self.types[Key(domain: signature.domain, name: signature.name), default: []].append((signature.versions, type))
@@ -32,8 +36,17 @@ public struct OperatorRegistry: Sendable {
       "\(node.operatorName) is not implemented at version \(node.version) of its operator set (known: \(known))")
   }
 
+  /// Decodes a node whose operator is a composite; nil for all others.
+  func composite(of node: Node) throws(OperatorError) -> (any CompositeOperator)? {
+    guard let type = composites[Key(domain: node.domain, name: node.operatorName)] else { return nil }
+    return try type.init(NodeReader(node))
+  }
+
+  /// Whether the node's operator is a composite.
+  func isComposite(_ node: Node) -> Bool { composites[Key(domain: node.domain, name: node.operatorName)] != nil }
+
   /// Every operator as `domain.name`, sorted.
   public var names: [String] {
-    types.keys.map { $0.domain.isEmpty ? $0.name : "\($0.domain).\($0.name)" }.sorted()
+    (Array(types.keys) + composites.keys).map { $0.domain.isEmpty ? $0.name : "\($0.domain).\($0.name)" }.sorted()
   }
 }

@@ -120,10 +120,31 @@ static const uint8_t exact_ops[] = {VZ_ELTWISE_ADD,  VZ_ELTWISE_SUB,   VZ_ELTWIS
                                     VZ_ELTWISE_COPY, VZ_ELTWISE_DIV};
 
 static float load(const void *array, uint8_t type, ptrdiff_t at) {
-  return type == VZ_ELTWISE_U8 ? (float)((const uint8_t *)array)[at] : ((const float *)array)[at];
+  switch ((vz_eltwise_type)type) {
+  case VZ_ELTWISE_F32:
+    return ((const float *)array)[at];
+  case VZ_ELTWISE_U8:
+    return ((const uint8_t *)array)[at];
+  case VZ_ELTWISE_S8:
+    return ((const int8_t *)array)[at];
+  case VZ_ELTWISE_U16:
+    return ((const uint16_t *)array)[at];
+  case VZ_ELTWISE_S16:
+    return ((const int16_t *)array)[at];
+  }
+  return 0;
 }
 
-static uint8_t saturate(float x) { return (uint8_t)rintf(!(x > 0) ? 0 : x < 255 ? x : 255); }
+static const float lowest[] = {0, 0, -128, 0, -32768}, highest[] = {0, 255, 127, 65535, 32767};
+static const size_t widths[] = {4, 1, 1, 2, 2};
+
+static float saturate(float x, uint8_t type) {
+  return rintf(!(x > lowest[type]) ? lowest[type] : x < highest[type] ? x : highest[type]);
+}
+
+static uint8_t any_type(check_env *env) {
+  return check_range(env, 0, 3) ? VZ_ELTWISE_F32 : (uint8_t)check_range(env, VZ_ELTWISE_U8, VZ_ELTWISE_S16);
+}
 
 CHECK_DRIVER(eltwise_run) {
   size_t rank = check_range(env, 0, 4), shape[4], total = 1;
@@ -152,7 +173,7 @@ CHECK_DRIVER(eltwise_run) {
   void *outputs[3];
   ptrdiff_t input_strides[20] = {0}, output_strides[12] = {0};
   for (size_t k = 0; k < program.input_count; k++) {
-    program.input_types[k] = check_range(env, 0, 4) == 0;
+    program.input_types[k] = any_type(env);
     size_t extent = 1, gap = check_range(env, 0, 3) ? 1 : 2;
     for (size_t d = rank; d-- > 0;) {
       bool broadcast = check_range(env, 0, 3) == 0;
@@ -161,13 +182,14 @@ CHECK_DRIVER(eltwise_run) {
     }
     extent = (extent - 1) * gap + 1;
     float *floats = check_f32_in(env, program.input_types[k] ? 1 : extent, -100, 100);
-    uint8_t *bytes = check_bytes(env, program.input_types[k] ? extent : 1, 1);
-    for (size_t i = 0; program.input_types[k] && i < extent; i++) bytes[i] = (uint8_t)check_random(env);
+    size_t byte_count = program.input_types[k] ? extent * widths[program.input_types[k]] : 1;
+    uint8_t *bytes = check_bytes(env, byte_count, 2);
+    for (size_t i = 0; program.input_types[k] && i < byte_count; i++) bytes[i] = (uint8_t)check_random(env);
     inputs[k] = program.input_types[k] ? (void *)bytes : (void *)floats;
   }
   size_t order[4] = {0, 1, 2, 3};
   for (size_t k = 0; k < program.output_count; k++) {
-    program.output_types[k] = check_range(env, 0, 4) == 0;
+    program.output_types[k] = any_type(env);
     program.outputs[k] = (uint8_t)(check_random(env) % written);
     if (rank > 1 && check_range(env, 0, 2) == 0) order[0] = 1, order[1] = 0;
     ptrdiff_t extent = check_range(env, 0, 3) ? 1 : 3;
@@ -175,12 +197,12 @@ CHECK_DRIVER(eltwise_run) {
       output_strides[k * rank + order[d]] = extent;
       extent *= (ptrdiff_t)shape[order[d]];
     }
-    outputs[k] = check_bytes(env, (size_t)extent * (program.output_types[k] ? 1 : 4), 4);
+    outputs[k] = check_bytes(env, (size_t)extent * widths[program.output_types[k]], 4);
   }
   /* Sometimes the first output takes the place of an input. */
   bool same_type = program.input_types[0] == program.output_types[0];
   if (same_type && !memcmp(input_strides, output_strides, rank * sizeof *output_strides) && env->round % 3)
-    inputs[0] = outputs[0], memset(outputs[0], 1, total);
+    inputs[0] = outputs[0], memset(outputs[0], 1, total * widths[program.output_types[0]]);
 
   check_note(env, "rank=%zu total=%zu instructions=%d", rank, total, program.instruction_count);
   CHECK(vz_eltwise_is_valid(&program));
@@ -208,7 +230,7 @@ CHECK_DRIVER(eltwise_run) {
       for (size_t d = rank; d-- > 0; rest /= shape[d])
         at += (ptrdiff_t)(rest % shape[d]) * output_strides[k * rank + d];
       float got = load(outputs[k], program.output_types[k], at), expected = want[i * program.output_count + k];
-      if (program.output_types[k]) expected = saturate(expected);
+      if (program.output_types[k]) expected = saturate(expected, program.output_types[k]);
       if (got == expected || (isnan(got) && isnan(expected))) continue;
       check_fail(env, "output %zu element %zu: got %.9g, want %.9g", k, i, (double)got, (double)expected);
       return;

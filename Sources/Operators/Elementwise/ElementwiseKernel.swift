@@ -57,7 +57,10 @@ final class ElementwiseKernel: @unchecked Sendable {
   private static func typeCode(_ type: DataType) -> UInt8? {
     switch type {
     case .float32: UInt8(VZ_ELTWISE_F32.rawValue)
-    case .bool: UInt8(VZ_ELTWISE_U8.rawValue)
+    case .bool, .uint8: UInt8(VZ_ELTWISE_U8.rawValue)
+    case .int8: UInt8(VZ_ELTWISE_S8.rawValue)
+    case .uint16: UInt8(VZ_ELTWISE_U16.rawValue)
+    case .int16: UInt8(VZ_ELTWISE_S16.rawValue)
     default: nil
     }
   }

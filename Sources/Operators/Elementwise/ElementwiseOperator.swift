@@ -18,10 +18,28 @@ public protocol ElementwiseOperator: Operator {
 
   /// The axis of input 0 that input 1's first axis stands for; nil for NumPy's rule, where the last axes match.
   var broadcastAxis: Int? { get }
+
+  /// `emit` for operators whose code depends on the element type of the output.
+  func emit(
+    _ program: inout ElementwiseProgram, _ inputs: [ElementwiseProgram.Register], output: DataType
+  ) -> ElementwiseProgram.Register
+
+  /// Whether the emitted code is right in float32 for integers of up to 16 bits as well, without wrapping.
+  var computesIntegersAsFloats: Bool { get }
+
+  /// Whether the node can be part of a fused float32 program.
+  func canFuse(inputs: [TensorType], output: TensorType) -> Bool
 }
 
 extension ElementwiseOperator {
   public var broadcastAxis: Int? { nil }
+  public var computesIntegersAsFloats: Bool { false }
+
+  public func emit(
+    _ program: inout ElementwiseProgram, _ inputs: [ElementwiseProgram.Register], output: DataType
+  ) -> ElementwiseProgram.Register {
+    emit(&program, inputs)
+  }
 
   /// All inputs have the same type, and so has the output.
   public func outputType(_ inputs: [DataType?], _ context: InferenceContext) throws(OperatorError) -> DataType? {
@@ -70,6 +88,12 @@ extension ElementwiseOperator {
         constants[index] = tensor.elements(as: Float.self)[0]
       }
     }
+    guard computesIntegersAsFloats || (context.inputs + context.outputs).allSatisfy({ $0?.dataType.isFloatOrBool ?? true })
+    else {
+      var program = ElementwiseProgram(inputCount: sources.count)
+      program.outputs = [emit(&program, program.inputs)]
+      return try ElementwiseInterpreter.kernel(program, sources: sources, axis: broadcastAxis, context)
+    }
     // With scalar constants in the code the kernel reads fewer arrays; one input has to stay to be read.
     if constants.count < sources.count, !constants.isEmpty {
       var program = ElementwiseProgram()
@@ -89,10 +113,14 @@ extension ElementwiseOperator {
     return try ElementwiseInterpreter.kernel(program, sources: sources, axis: broadcastAxis, context)
   }
 
-  /// Whether the node can be part of a fused float32 program: its inputs and output are float32 or bool.
-  public func canFuse(inputs: [DataType], output: DataType) -> Bool {
-    broadcastAxis == nil && (inputs + [output]).allSatisfy { $0 == .float32 || $0 == .bool }
+  /// Its inputs and output are float32 or bool.
+  public func canFuse(inputs: [TensorType], output: TensorType) -> Bool {
+    broadcastAxis == nil && (inputs + [output]).allSatisfy { $0.dataType?.isFloatOrBool ?? false }
   }
+}
+
+extension DataType {
+  fileprivate var isFloatOrBool: Bool { self == .float32 || self == .bool }
 }
 
 /// The places in memory that an elementwise kernel walks.

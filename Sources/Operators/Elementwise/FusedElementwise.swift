@@ -9,8 +9,9 @@ public struct FusedElementwise: ElementwiseOperator {
 
   /// One register in `outputs`, and as many inputs as the node.
   public let program: ElementwiseProgram
-  /// float32, or bool.
+  /// float32, bool, or an integer type that a quantizer at the end gives.
   public let dataType: DataType
+  public var computesIntegersAsFloats: Bool { true }
 
   public init(_ program: ElementwiseProgram, dataType: DataType = .float32) {
     precondition(program.outputs.count == 1)

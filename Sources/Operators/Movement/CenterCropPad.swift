@@ -29,6 +29,7 @@ public struct CenterCropPad: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let (input, output) = (try context.input(0), try context.output(0))
     let width = try context.movableByteCount(input.dataType)
     let (strides, outputStrides) = (input.strides, output.strides)

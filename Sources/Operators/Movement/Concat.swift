@@ -65,6 +65,7 @@ public struct Concat: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let output = try context.output(0)
     let axis = try context.axis(axis, rank: output.shape.rank)
     let width = try context.movableByteCount(output.dataType)

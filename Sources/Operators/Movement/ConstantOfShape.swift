@@ -26,6 +26,7 @@ public struct ConstantOfShape: Operator {
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
     let output = try context.output(0)
+    if let kernel = Unpacking.fill(value, output) { return kernel }
     let width = try context.movableByteCount(value.dataType)
     let element = TensorBuffer(byteCount: 16)
     value.withUnsafeBytes { element.base.copyMemory(from: $0.baseAddress!, byteCount: width) }

@@ -24,6 +24,7 @@ public struct Expand: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let strides = Broadcasting.strides(of: try context.input(0), over: try context.output(0).shape)
     return try .box(of: 0, offset: 0, strides: strides, unreadInputs: [1], context)
   }

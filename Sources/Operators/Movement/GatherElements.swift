@@ -20,6 +20,7 @@ public struct GatherElements: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let (input, indices) = (try context.input(0), try context.input(1))
     let width = try context.movableByteCount(input.dataType)
     let axis = try context.axis(axis, rank: input.shape.rank)

@@ -39,6 +39,7 @@ public struct GatherND: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let (input, indices, output) = (try context.input(0), try context.input(1), try context.output(0))
     let width = try context.movableByteCount(input.dataType)
     let tuple = TupleReader(indices, over: input.shape, batchRank: batchRank, input: 1, context)

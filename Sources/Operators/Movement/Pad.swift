@@ -87,6 +87,7 @@ public struct Pad: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let (input, output) = (try context.input(0), try context.output(0))
     let width = try context.movableByteCount(output.dataType)
     let (given, axes) = (context.constant(1)?.integers, context.constant(3)?.integers)

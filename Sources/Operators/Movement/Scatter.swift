@@ -79,6 +79,7 @@ public struct ScatterElements: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let (input, indices) = (try context.input(0), try context.input(1))
     let type = input.dataType
     let width = try context.movableByteCount(type)
@@ -135,6 +136,7 @@ public struct ScatterND: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let (input, indices) = (try context.input(0), try context.input(1))
     let type = input.dataType
     let width = try context.movableByteCount(type)

@@ -98,6 +98,7 @@ public struct Slice: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let (input, output) = (try context.input(0), try context.output(0))
     let ranges = try ranges({ index in context.constant(index)?.integers }, context.has)
     guard let starts = ranges.starts, let ends = ranges.ends, let steps = ranges.steps, let listed = ranges.axes else {

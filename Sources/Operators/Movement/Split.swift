@@ -72,6 +72,7 @@ public struct Split: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let input = try context.input(0)
     let axis = try context.axis(axis, rank: input.shape.rank)
     let width = try context.movableByteCount(input.dataType)

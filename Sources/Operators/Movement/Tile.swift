@@ -52,6 +52,7 @@ public struct Tile: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let (input, output) = (try context.input(0), try context.output(0))
     let width = try context.movableByteCount(input.dataType)
     let unread = Set(context.inputs.indices.dropFirst())

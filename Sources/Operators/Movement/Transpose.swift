@@ -45,6 +45,7 @@ public struct Transpose: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let input = try context.input(0)
     let strides = input.strides
     let order = try permutation(rank: input.shape.rank, context)

@@ -22,6 +22,7 @@ public struct Trilu: Operator {
   }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let input = try context.input(0)
     let width = try context.movableByteCount(input.dataType)
     let (rows, columns) = (input.shape[input.shape.rank - 2], input.shape[input.shape.rank - 1])

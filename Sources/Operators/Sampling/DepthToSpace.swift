@@ -37,6 +37,7 @@ public struct DepthToSpace: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let x = try context.input(0), y = try context.output(0)
     let (n, c, h, w) = (x.shape[0], y.shape[1], x.shape[2], x.shape[3])
     let (from, to) = (x.strides, y.strides)
@@ -96,6 +97,7 @@ public struct SpaceToDepth: Operator {
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
+    if let kernel = try Unpacking.kernel(self, context) { return kernel }
     let x = try context.input(0), y = try context.output(0)
     let (n, c, h, w) = (x.shape[0], x.shape[1], y.shape[2], y.shape[3])
     let (from, to) = (x.strides, y.strides)

@@ -15,12 +15,13 @@ struct GraphBuilder {
   }
 
   mutating func node(
-    _ operatorName: String, _ inputs: [ValueID?], _ attributes: [String: Attribute] = [:], version: Int = 17
+    _ operatorName: String, _ inputs: [ValueID?], _ attributes: [String: Attribute] = [:], domain: String = "",
+    version: Int = 17
   ) -> ValueID {
     let output = graph.addValue("\(operatorName) \(graph.values.count)")
     graph.nodes.append(
       Node(
-        name: "node \(graph.nodes.count)", operatorName: operatorName, version: version, inputs: inputs,
+        name: "node \(graph.nodes.count)", operatorName: operatorName, domain: domain, version: version, inputs: inputs,
         outputs: [output], attributes: attributes))
     return output
   }

@@ -1,0 +1,73 @@
+import GraphIR
+import Tensors
+
+extension Expansion {
+  /// The product of quantized matrices as floats: (a - zero) (b - zero) · scale of a · scale of b + bias.
+  mutating func floatProduct(
+    _ a: ValueID, _ aScale: ValueID, _ aZero: ValueID?, _ b: ValueID, _ bScale: ValueID, _ bZero: ValueID?,
+    bias: ValueID?
+  ) -> ValueID {
+    let sums = apply("MatMulInteger", [a, b, aZero, bZero])
+    let product = multiply(cast(sums, to: .float32), multiply(aScale, bScale))
+    return bias.map { add(product, $0) } ?? product
+  }
+}
+
+/// `com.microsoft` `DynamicQuantizeMatMul`: floats, quantized by their range, times a quantized matrix.
+///
+/// Inputs: A, B, scale of B, and optionally the zero point of B and a bias.
+struct DynamicQuantizeMatMul: CompositeOperator {
+  static let signatures = [Signature("DynamicQuantizeMatMul", domain: Contributed.domain)]
+
+  init(_ node: NodeReader) throws(OperatorError) { try node.expectInputs(3...5) }
+
+  func expand(_ expansion: inout Expansion) throws(OperatorError) -> [ValueID?] {
+    let a = expansion.apply("DynamicQuantizeLinear", [try expansion.input(0)], outputs: 3)
+    return [
+      expansion.floatProduct(
+        a[0], a[1], a[2], try expansion.input(1), try expansion.input(2), expansion.optional(3),
+        bias: expansion.optional(4))
+    ]
+  }
+}
+
+/// `com.microsoft` `MatMulIntegerToFloat`: A, B, their scales, and optionally their zero points and a bias.
+struct MatMulIntegerToFloat: CompositeOperator {
+  static let signatures = [Signature("MatMulIntegerToFloat", domain: Contributed.domain)]
+
+  init(_ node: NodeReader) throws(OperatorError) { try node.expectInputs(4...7) }
+
+  func expand(_ expansion: inout Expansion) throws(OperatorError) -> [ValueID?] {
+    [
+      expansion.floatProduct(
+        try expansion.input(0), try expansion.input(2), expansion.optional(4), try expansion.input(1),
+        try expansion.input(3), expansion.optional(5), bias: expansion.optional(6))
+    ]
+  }
+}
+
+/// `com.microsoft` `DynamicQuantizeLSTM`: `LSTM` whose weights are quantized, and transposed as products want them.
+///
+/// Computed in float with the weights' exact values: closer to the float model than quantizing activations step by
+/// step.
+struct DynamicQuantizeLSTM: CompositeOperator {
+  static let signatures = [Signature("DynamicQuantizeLSTM", domain: Contributed.domain)]
+
+  init(_ node: NodeReader) throws(OperatorError) { try node.expectInputs(12...12) }
+
+  func expand(_ expansion: inout Expansion) throws(OperatorError) -> [ValueID?] {
+    func weights(_ index: Int, scale: Int, _ expansion: inout Expansion) throws(OperatorError) -> ValueID {
+      // One scale for each direction, or for each of its columns.
+      let axes = try expansion.rank(scale) == 1 ? [1, 2] : [1]
+      var value = expansion.cast(try expansion.input(index), to: .float32)
+      let zero = expansion.unsqueeze(expansion.cast(try expansion.input(scale + 1), to: .float32), axes)
+      value = expansion.apply("Sub", [value, zero])
+      value = expansion.multiply(value, expansion.unsqueeze(try expansion.input(scale), axes))
+      return expansion.transpose(value, [0, 2, 1])
+    }
+    let w = try weights(1, scale: 8, &expansion), r = try weights(2, scale: 10, &expansion)
+    var inputs: [ValueID?] = [try expansion.input(0), w, r]
+    for index in 3..<8 { inputs.append(expansion.optional(index)) }
+    return expansion.apply("LSTM", inputs, expansion.node.attributes, outputs: 3)
+  }
+}
