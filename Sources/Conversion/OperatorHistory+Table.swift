@@ -5,7 +5,7 @@ extension OperatorHistory {
   /// their form or meaning; `x` before one that withdrew the operator.
   ///
   /// Made by `Tools/convert/operator_history.py` from the schemas of onnx 1.23.2.
-  static let table = """
+  package static let table = """
     Abs 1 6! 13=
     Acos 7 22=
     Acosh 9 22=

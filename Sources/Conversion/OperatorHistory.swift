@@ -1,20 +1,20 @@
 /// In which opsets ONNX's own operators came, changed and went.
-struct OperatorHistory: Sendable {
-  struct Change: Sendable {
-    enum Kind: Sendable {
+package struct OperatorHistory: Sendable {
+  package struct Change: Sendable {
+    package enum Kind: Sendable {
       /// Older nodes mean the same; newer ones too unless they use what was added.
       case compatible(newAttributes: [String], formerInputCount: Int?)
       case breaking
       case withdrawn
     }
-    var version: Int
-    var kind: Kind
+    package var version: Int
+    package var kind: Kind
   }
 
-  var firstVersion: Int
-  var changes: [Change]
+  package var firstVersion: Int
+  package var changes: [Change]
 
-  static let all: [String: OperatorHistory] = {
+  package static let all: [String: OperatorHistory] = {
     var histories: [String: OperatorHistory] = [:]
     for line in table.split(separator: "\n") {
       let words = line.split(separator: " ")

@@ -2,22 +2,22 @@ import GraphIR
 import Tensors
 
 /// Rewrites nodes from one version of ONNX's operator set to another, and refuses where that would change what they mean.
-struct OpsetConverter {
-  var graph: Graph
-  let target: Int
+package struct OpsetConverter {
+  package var graph: Graph
+  package let target: Int
 
-  init(_ graph: Graph, target: Int) {
+  package init(_ graph: Graph, target: Int) {
     self.graph = graph
     self.target = target
   }
 
   /// The IR version that came with an opset; older runtimes refuse newer pairs.
-  static func irVersion(forOpset opset: Int) -> Int {
+  package static func irVersion(forOpset opset: Int) -> Int {
     let first = [(9, 4), (10, 5), (11, 6), (12, 7), (15, 8), (19, 9), (21, 10), (23, 11), (24, 12), (25, 13), (27, 14)]
     return first.last { $0.0 <= opset }?.1 ?? 3
   }
 
-  mutating func converted() throws(ConversionError) -> Graph {
+  package mutating func converted() throws(ConversionError) -> Graph {
     for index in graph.nodes.indices where graph.nodes[index].domain.isEmpty {
       var node = graph.nodes[index]
       try convertBodies(of: &node)
@@ -138,7 +138,7 @@ struct OpsetConverter {
     }
   }
 
-  func refusal(_ node: Node, _ reason: String) -> ConversionError {
+  package func refusal(_ node: Node, _ reason: String) -> ConversionError {
     ConversionError("\(node.label): cannot be converted to opset \(target): \(node.operatorName) \(reason)")
   }
 }

@@ -62,7 +62,7 @@ public struct Benchmark: Sendable, Encodable {
 /// The value below which a part of the sorted numbers lies, between two of them in proportion.
 ///
 /// - Precondition: `sorted` is not empty.
-func quantile(_ part: Double, of sorted: [Double]) -> Double {
+package func quantile(_ part: Double, of sorted: [Double]) -> Double {
   let position = part * Double(sorted.count - 1)
   let low = Int(position)
   let high = min(low + 1, sorted.count - 1)

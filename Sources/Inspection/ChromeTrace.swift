@@ -7,9 +7,9 @@ public struct ChromeTrace: Sendable {
   /// - Parameter runLimit: runs that go into the trace; 0 for none.
   public init(runLimit: Int) { self.runLimit = runLimit }
 
-  func isWanted(run: Int) -> Bool { run < runLimit }
+  package func isWanted(run: Int) -> Bool { run < runLimit }
 
-  mutating func add(
+  package mutating func add(
     _ name: String, category: String, start: Double, end: Double, details: [(String, String)] = []
   ) {
     let zero = origin ?? start
@@ -24,7 +24,7 @@ public struct ChromeTrace: Sendable {
 
   private static func microseconds(_ seconds: Double) -> Double { (seconds * 1e9).rounded() / 1e3 }
 
-  static func quoted(_ text: String) -> String {
+  package static func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

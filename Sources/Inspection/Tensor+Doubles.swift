@@ -4,7 +4,7 @@ extension Tensor {
   /// The elements widened to `Double`, complex numbers as pairs; nil for strings.
   ///
   /// 64-bit integers beyond 2^53 are rounded.
-  var doubles: [Double]? {
+  package var doubles: [Double]? {
     switch dataType {
     case .float32: elements(as: Float.self).map(Double.init)
     case .float64: elements(as: Double.self)

@@ -1,12 +1,12 @@
 import Tensors
 
 /// A sequence of numbers that a seed fixes (splitmix64).
-struct SeededNumbers {
+package struct SeededNumbers {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { state = seed }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -15,13 +15,13 @@ struct SeededNumbers {
   }
 
   /// From -1 on, below 1.
-  mutating func unit() -> Double { Double(next() >> 11) * 0x1p-52 - 1 }
+  package mutating func unit() -> Double { Double(next() >> 11) * 0x1p-52 - 1 }
 }
 
 extension Tensor {
   /// Seeded contents: floating-point numbers evenly between -1 and 1; integers and truth values 0 or 1, which are valid
   /// as an index almost everywhere; empty strings.
-  static func random(_ type: DataType, _ shape: Shape, _ numbers: inout SeededNumbers) -> Tensor {
+  package static func random(_ type: DataType, _ shape: Shape, _ numbers: inout SeededNumbers) -> Tensor {
     if type == .string { return Tensor(type, shape) }
     var tensor = Tensor(type, shape)
     let count = tensor.count

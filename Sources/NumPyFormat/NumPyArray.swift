@@ -62,7 +62,7 @@ public enum NumPyArray {
     return reordered(content, type, header.shape, order, isSwapped: isSwapped)
   }
 
-  static func encode(_ tensor: Tensor) throws(NumPyHeader.Fault) -> [UInt8] {
+  package static func encode(_ tensor: Tensor) throws(NumPyHeader.Fault) -> [UInt8] {
     if tensor.dataType == .string { return encodeStrings(tensor) }
     guard let descriptor = NumPyElements.descriptor(of: tensor.dataType) else {
       throw NumPyHeader.Fault("cannot hold \(tensor.dataType) elements: NumPy has no such type; write .pb files instead")

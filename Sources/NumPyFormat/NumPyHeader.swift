@@ -1,23 +1,23 @@
 import Tensors
 
 /// What stands before the elements of an array in NumPy's format: type, shape and order.
-struct NumPyHeader {
-  var descriptor: String
-  var isFortranOrder: Bool
-  var shape: Shape
+package struct NumPyHeader {
+  package var descriptor: String
+  package var isFortranOrder: Bool
+  package var shape: Shape
   /// Bytes from the start of the file to the first element.
-  var byteCount: Int
+  package var byteCount: Int
 
-  static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
+  package static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
   private static let byteLimit = 1 << 16
 
   /// Why an array cannot be read, as the rest of a sentence that starts with the file's name.
-  struct Fault: Error {
+  package struct Fault: Error {
     var reason: String
     init(_ reason: String) { self.reason = reason }
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(Fault) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(Fault) {
     guard bytes.count >= 10, bytes.starts(with: Self.magic) else { throw Fault("is not a NumPy array (.npy)") }
     let version = bytes[6]
     guard (1...3).contains(version) else { throw Fault("is a NumPy array of the unknown format version \(version)") }
@@ -37,7 +37,7 @@ struct NumPyHeader {
   }
 
   /// The first bytes of an array of this type and shape, padded as NumPy pads.
-  static func encode(descriptor: String, shape: Shape) -> [UInt8] {
+  package static func encode(descriptor: String, shape: Shape) -> [UInt8] {
     let extents = shape.dims.map(String.init).joined(separator: ", ") + (shape.rank == 1 ? "," : "")
     let text = "{'descr': '\(descriptor)', 'fortran_order': False, 'shape': (\(extents)), }"
     let padding = (64 - (10 + text.utf8.count + 1) % 64) % 64
@@ -48,7 +48,7 @@ struct NumPyHeader {
 
 /// Reads the few Python literals that occur in headers: a dictionary of strings, truth values and tuples of numbers.
 private struct LiteralParser {
-  enum Value {
+  package enum Value {
     case text(String)
     case truth(Bool)
     case numbers([Int])
@@ -58,7 +58,7 @@ private struct LiteralParser {
   private let characters: [Character]
   private var position = 0
 
-  init(_ text: String) { characters = Array(text) }
+  package init(_ text: String) { characters = Array(text) }
 
   private mutating func skipBlanks() {
     while position < characters.count, characters[position].isWhitespace { position += 1 }
@@ -78,7 +78,7 @@ private struct LiteralParser {
     return String(characters[start..<position])
   }
 
-  mutating func value() -> Value? {
+  package mutating func value() -> Value? {
     if take("{") { return dictionary() }
     if take("(") { return numbers() }
     if let text = text() { return .text(text) }

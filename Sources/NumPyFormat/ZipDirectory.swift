@@ -1,20 +1,20 @@
 /// The files in a zip archive, where their bytes are, and how they are stored.
-struct ZipDirectory {
-  struct Entry {
-    var name: String
-    var content: UnsafeRawBufferPointer
-    var isDeflated: Bool
+package struct ZipDirectory {
+  package struct Entry {
+    package var name: String
+    package var content: UnsafeRawBufferPointer
+    package var isDeflated: Bool
     /// Bytes of the file itself.
     var byteCount: Int
   }
 
-  private(set) var entries: [Entry] = []
+  package private(set) var entries: [Entry] = []
   private let bytes: UnsafeRawBufferPointer
 
   private static let entryLimit = 1 << 16
 
   /// Checks every length and place against `bytes`.
-  init(_ bytes: UnsafeRawBufferPointer) throws(NumPyHeader.Fault) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(NumPyHeader.Fault) {
     self.bytes = bytes
     guard bytes.starts(with: [0x50, 0x4b, 3, 4]) || bytes.starts(with: [0x50, 0x4b, 5, 6]) else {
       throw NumPyHeader.Fault("is not a NumPy archive (.npz)")

@@ -1,13 +1,13 @@
 import CZlib
 
 /// Puts files into a zip archive as they are.
-struct ZipWriter {
+package struct ZipWriter {
   private var bytes: [UInt8] = []
   private var directory: [UInt8] = []
   private var count = 0
   private var isTooLarge = false
 
-  mutating func add(name: String, _ content: [UInt8]) {
+  package mutating func add(name: String, _ content: [UInt8]) {
     guard content.count <= 0xffff_fffe, bytes.count <= 0xffff_fffe, count < 0xfffe, name.utf8.count <= 0xffff else {
       isTooLarge = true
       return
@@ -26,7 +26,7 @@ struct ZipWriter {
   }
 
   /// The archive; nil when it is larger than the format without its extensions allows.
-  func finished() -> [UInt8]? {
+  package func finished() -> [UInt8]? {
     guard !isTooLarge, bytes.count + directory.count <= 0xffff_fffe else { return nil }
     let end: [UInt8] =
       number(0x0605_4b50, 4) + number(0, 4) + number(count, 2) + number(count, 2) + number(directory.count, 4)

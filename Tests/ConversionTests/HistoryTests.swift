@@ -2,7 +2,7 @@ import GraphIR
 import Tensors
 import Testing
 
-@testable import Conversion
+import Conversion
 
 struct HistoryTests {
   @Test func theTableIsReadWhole() throws {

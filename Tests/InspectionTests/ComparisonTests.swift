@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-@testable import Inspection
+import Inspection
 
 struct ComparisonTests {
   @Test func equalTensorsDifferByNothing() {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Inspection
+import Inspection
 
 struct TraceTests {
   @Test func timesStartAtZeroAndTextIsQuoted() {

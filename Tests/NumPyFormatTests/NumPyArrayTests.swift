@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-@testable import NumPyFormat
+import NumPyFormat
 
 struct NumPyArrayTests {
   private func decode(_ bytes: [UInt8], byteLimit: Int = 1 << 20) throws -> Tensor {

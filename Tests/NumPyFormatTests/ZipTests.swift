@@ -1,6 +1,6 @@
 import Testing
 
-@testable import NumPyFormat
+import NumPyFormat
 
 struct ZipTests {
   @Test func whatIsWrittenIsFound() throws {

@@ -64,6 +64,6 @@ print("""extension OperatorHistory {
   /// their form or meaning; `x` before one that withdrew the operator.
   ///
   /// Made by `Tools/convert/operator_history.py` from the schemas of onnx """ + onnx.__version__ + """.
-  static let table = \"\"\"""")
+  package static let table = \"\"\"""")
 print("\n".join("    " + row for row in rows))
 print('    """\n}')
