@@ -54,8 +54,8 @@ struct TreeForest: Sendable {
     }
     // 1: on the way down; 2: known to end.
     var state = [UInt8](repeating: 0, count: questions.count)
-    for root in roots {
-      var path = [root]
+    for start in questions.indices {
+      var path = [start]
       while let place = path.last {
         guard place >= 0, state[place] != 2 else { path.removeLast(); continue }
         if state[place] == 1 {
@@ -171,10 +171,14 @@ extension TreeForest {
           feature: features[row], mode: mode, value: values[row], yes: first, no: second,
           missingIsYes: missing.isEmpty ? false : missing[row] != 0))
     }
+    var rooted: Set<Int> = []
     for row in trees.indices {
       let key = Key(tree: trees[row], id: ids[row])
-      if !called.contains(key) { roots.append(places[key]!) }
+      guard !called.contains(key) else { continue }
+      roots.append(places[key]!)
+      guard rooted.insert(trees[row]).inserted else { throw node.invalid("tree \(trees[row]) has two roots") }
     }
+    guard rooted.isSuperset(of: trees) else { throw node.invalid("a tree leads in circles: nothing is its root") }
     let leafTrees = try list("\(leaf)_treeids"), leafIDs = try list("\(leaf)_nodeids")
     let leafTargets = try list("\(leaf)_ids"), leafWeights = try numbers("\(leaf)_weights")
     guard [leafIDs.count, leafTargets.count, leafWeights.count].allSatisfy({ $0 == leafTrees.count }) else {
