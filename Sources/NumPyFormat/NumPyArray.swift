@@ -29,7 +29,7 @@ public enum NumPyArray {
   }
 
   /// - Parameter owner: keeps `bytes` alive.
-  static func decode(
+  package static func decode(
     _ bytes: UnsafeRawBufferPointer, owner: AnyObject, byteLimit: Int
   ) throws(NumPyHeader.Fault) -> Tensor {
     let header = try NumPyHeader(bytes)

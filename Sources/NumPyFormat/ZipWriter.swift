@@ -7,6 +7,8 @@ package struct ZipWriter {
   private var count = 0
   private var isTooLarge = false
 
+  package init() {}
+
   package mutating func add(name: String, _ content: [UInt8]) {
     guard content.count <= 0xffff_fffe, bytes.count <= 0xffff_fffe, count < 0xfffe, name.utf8.count <= 0xffff else {
       isTooLarge = true

@@ -85,7 +85,7 @@ CHECK_DRIVER(reduce) {
     values[result * count + inside] = x[at];
   }
   for (size_t r = 0; r < results; r++) want[r] = reference(op, count, values + r * count);
-  double absolute = op <= VZ_REDUCE_MEAN ? 2e-7 * sqrt((double)count) : op >= VZ_REDUCE_LOGSUM ? 1e-6 : 1e-38;
+  double absolute = op <= VZ_REDUCE_MEAN ? 4e-7 * sqrt((double)count) : op >= VZ_REDUCE_LOGSUM ? 1e-6 : 1e-38;
   if (op == VZ_REDUCE_MEAN) absolute /= (double)count;
   check_near_f64(env, results, y, want, absolute, 1e-6);
 }
