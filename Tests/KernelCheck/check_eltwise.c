@@ -41,9 +41,9 @@ static double ulps(vz_eltwise_op op) {
 /* Errors below this are allowed whatever the result: where operands cancel, or the tail has left float's precision. */
 static double slack(vz_eltwise_op op, double a, double b, double c) {
   switch (op) {
-  case VZ_ELTWISE_LERP: { /* the step from a may overflow where the result does not */
-    double step = fabs(c) * (fabs(a) + fabs(b));
-    return step > FLT_MAX ? INFINITY : 4e-7 * (fabs(a) + step);
+  case VZ_ELTWISE_LERP: { /* b - a, or the step from a, may overflow where the result does not */
+    double way = fabs(a) + fabs(b);
+    return way * fmax(1, fabs(c)) > FLT_MAX ? INFINITY : 4e-7 * (fabs(a) + fabs(c) * way);
   }
   case VZ_ELTWISE_HARDSIGMOID:
     return 4e-7 * (fabs(a * b) + fabs(c));
