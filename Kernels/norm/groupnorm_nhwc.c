@@ -6,7 +6,7 @@ enum {
   CHUNKS_MAX = 32, /* stretches of pixels whose moments are kept apart until the merge */
   BLOCK_ROWS = 64,
   TILE = 256, /* channels gathered side by side; BLOCK_ROWS x TILE floats stay in a second-level cache */
-  TASK_ELEMENTS = 1 << 15,
+  TASK_ELEMENTS = 1 << 14,
 };
 
 typedef struct plan {
@@ -16,6 +16,7 @@ typedef struct plan {
   const float *x;
   ptrdiff_t x_ld;
   const float *scale, *bias;
+  const vz_act *act;
   float *y;
   ptrdiff_t y_ld;
   moments *partial;              /* [batch, chunks, channels] */
@@ -83,6 +84,7 @@ static void apply(void *context, size_t begin, size_t end, unsigned worker) {
     size_t at = n * p->spatial + row, c = n * p->channels;
     p->exec->kernels->norm_columns_f32(rows, p->channels, p->x + (ptrdiff_t)at * p->x_ld, p->x_ld, p->mean + c,
                                        p->factor + c, p->offset + c, p->y + (ptrdiff_t)at * p->y_ld, p->y_ld);
+    if (p->act) p->exec->kernels->activate_f32(rows, p->channels, p->act, p->y + (ptrdiff_t)at * p->y_ld, (size_t)p->y_ld);
   }
 }
 
@@ -95,7 +97,7 @@ size_t vz_groupnorm_nhwc_scratch_bytes(size_t batch, size_t channels, size_t spa
 
 void vz_groupnorm_nhwc_f32(const vz_exec *exec, size_t batch, size_t groups, size_t channels, size_t spatial,
                            float epsilon, const float *x, ptrdiff_t x_ld, const float *scale, const float *bias,
-                           float *y, ptrdiff_t y_ld) {
+                           const vz_act *act, float *y, ptrdiff_t y_ld) {
   if (channels == 0 || spatial == 0) return;
   plan p = {.exec = exec,
             .batch = batch,
@@ -108,6 +110,7 @@ void vz_groupnorm_nhwc_f32(const vz_exec *exec, size_t batch, size_t groups, siz
             .x_ld = x_ld,
             .scale = scale,
             .bias = bias,
+            .act = act,
             .y = y,
             .y_ld = y_ld};
   p.chunks = (spatial + p.chunk_rows - 1) / p.chunk_rows;

@@ -108,6 +108,7 @@ typedef struct group_plan {
   size_t groups, channels_per_group, spatial;
   float epsilon;
   const float *x, *scale, *bias;
+  const vz_act *act;
   float *y;
 } group_plan;
 
@@ -124,12 +125,14 @@ static void normalize_groups(void *context, size_t begin, size_t end, unsigned w
       size_t channel = k % p->groups * p->channels_per_group + j;
       float factor = p->scale ? inverse * p->scale[channel] : inverse, bias = p->bias ? p->bias[channel] : 0;
       p->exec->kernels->norm_plane_f32(p->spatial, x + j * p->spatial, (float)m.mean, factor, bias, y + j * p->spatial);
+      if (p->act) p->exec->kernels->activate_f32(1, p->spatial, p->act, y + j * p->spatial, p->spatial);
     }
   }
 }
 
 void vz_groupnorm_nchw_f32(const vz_exec *exec, size_t batch, size_t groups, size_t channels, size_t spatial,
-                           float epsilon, const float *x, const float *scale, const float *bias, float *y) {
+                           float epsilon, const float *x, const float *scale, const float *bias, const vz_act *act,
+                           float *y) {
   if (channels == 0 || spatial == 0) return;
   group_plan p = {.exec = exec,
                   .groups = groups,
@@ -139,6 +142,7 @@ void vz_groupnorm_nchw_f32(const vz_exec *exec, size_t batch, size_t groups, siz
                   .x = x,
                   .scale = scale,
                   .bias = bias,
+                  .act = act,
                   .y = y};
   vz_pool_run(exec->pool, batch * groups, TASK_ELEMENTS / (p.channels_per_group * spatial) + 1, normalize_groups, &p);
 }

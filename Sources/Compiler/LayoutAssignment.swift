@@ -38,7 +38,8 @@ struct LayoutAssignment {
   private func operand(_ id: ValueID) -> Operand {
     let type = graph[id].type.tensor!
     return Operand(
-      dataType: type.dataType!, shape: type.shape!, layout: layouts[id.index], constant: graph.constants[id])
+      dataType: type.dataType!, shape: type.shape!, layout: layouts[id.index],
+      constant: layouts[id.index].isChannelsLast ? nil : graph.constants[id])
   }
 
   private mutating func assign(_ node: Node) {
@@ -76,7 +77,9 @@ struct LayoutAssignment {
     for slot in node.inputs.indices {
       guard let id = node.inputs[slot] else { continue }
       let operand = self.operand(id)
-      guard operand.shape.rank == rank, operand.constant == nil else {
+      // Small constants broadcast; a whole image or volume is brought to the others' layout, once.
+      let isWhole = operand.constant == nil || (operand.shape.rank == rank && operand.shape.count(2..<rank) > 1)
+      guard operand.shape.rank == rank, isWhole else {
         node.inputs[slot] = value(id, in: .rowMajor)
         continue
       }
@@ -96,11 +99,15 @@ struct LayoutAssignment {
     let type = graph[id].type
     let result = graph.addValue("\(graph[id].name) (\(layout.isChannelsLast ? "channels-last" : "row-major"))", type: type)
     layouts.append(layout)
+    converted[key] = result
+    if let constant = graph.constants[id], let tensor = constant.relaid(from: layouts[id.index], to: layout) {
+      graph.constants[result] = tensor
+      return result
+    }
     nodes.append(
       Node(
         name: graph[id].name, operatorName: "Relayout", domain: "viseme", version: 1, inputs: [id], outputs: [result],
         implementation: Relayout()))
-    converted[key] = result
     return result
   }
 }

@@ -45,16 +45,28 @@ public struct PassLog: Sendable {
   }
 }
 
-/// The passes that a model goes through before shapes are known.
+/// The passes that a model goes through.
 public struct Pipeline: Sendable {
+  /// Those that run once, before shapes are known.
   public var passes: [Pass]
+  /// Those that run for every plan, when the type of every value is known.
+  public var shapedPasses: [Pass]
 
-  public init(_ passes: [Pass]) { self.passes = passes }
+  public init(_ passes: [Pass], shaped: [Pass] = []) {
+    self.passes = passes
+    shapedPasses = shaped
+  }
 
   /// What a session uses unless told otherwise.
-  public static let standard = Pipeline([
-    .foldConstants, .removeIdentities, .foldBatchNormalization, .fuseActivations, .removeDeadNodes,
-  ])
+  public static let standard = Pipeline(
+    [
+      .foldConstants, .removeIdentities, .recognizeActivations, .foldBatchNormalization, .fuseActivations,
+      .removeDeadNodes,
+    ],
+    shaped: [
+      .recognizeGroupNormalization, .fuseAttention, .fuseBiases, .fuseResiduals, .fuseActivations, .chainProducts,
+      .removeDeadNodes,
+    ])
 
   /// Passes whose result is ONNX again, for models that are written.
   public static let portable = Pipeline([.foldConstants, .removeIdentities, .removeDeadNodes])
@@ -63,7 +75,15 @@ public struct Pipeline: Sendable {
   public static let reference = Pipeline([])
 
   /// What `CompileOptions.omit` knows: the passes of `standard`, and what happens once shapes are known.
-  public static let stageNames = standard.passes.map(\.name) + [elementwiseFusionName]
+  public static let stageNames = stages.map(\.name)
+  /// The names and summaries of all stages, each once, in the order of their first run.
+  public static let stages: [(name: String, summary: String)] = {
+    var stages: [(name: String, summary: String)] = []
+    for pass in standard.passes + standard.shapedPasses where !stages.contains(where: { $0.name == pass.name }) {
+      stages.append((pass.name, pass.summary))
+    }
+    return stages + [elementwiseFusion]
+  }()
   /// The name and summary of what joins elementwise operators; not a `Pass`, because it needs shapes.
   public static let elementwiseFusion = (
     name: elementwiseFusionName, summary: "Join elementwise operators into loops that keep what lies between in registers."
@@ -72,5 +92,9 @@ public struct Pipeline: Sendable {
 
   public func run(on graph: inout Graph, log: inout PassLog) throws(CompileError) {
     for pass in passes { try pass.run(on: &graph, log: &log) }
+  }
+
+  func runShaped(on graph: inout Graph, log: inout PassLog) throws(CompileError) {
+    for pass in shapedPasses { try pass.run(on: &graph, log: &log) }
   }
 }

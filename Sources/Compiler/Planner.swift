@@ -26,6 +26,11 @@ struct Planner {
   }
 
   mutating func plan() throws(Refusal) -> Plan {
+    do throws(CompileError) {
+      try program.options.pipeline.runShaped(on: &graph, log: &log)
+    } catch {
+      throw Refusal(error: error, output: nil)
+    }
     if program.options.fusesElementwise { ElementwiseFusion.run(on: &graph, log: &log) }
     layouts = LayoutAssignment.run(on: &graph)
     let kernels = try kernels()
@@ -39,7 +44,8 @@ struct Planner {
   private func operand(_ id: ValueID) -> Operand {
     let type = graph[id].type.tensor!
     return Operand(
-      dataType: type.dataType!, shape: type.shape!, layout: layouts[id.index], constant: graph.constants[id])
+      dataType: type.dataType!, shape: type.shape!, layout: layouts[id.index],
+      constant: layouts[id.index].isChannelsLast ? nil : graph.constants[id])
   }
 
   private func kernels() throws(Refusal) -> [Kernel] {

@@ -32,6 +32,7 @@ public struct CompileOptions: Sendable {
   /// Leaves out the passes and stages of these names (`Pipeline.stageNames`).
   public mutating func omit(_ names: Set<String>) {
     pipeline.passes.removeAll { names.contains($0.name) }
+    pipeline.shapedPasses.removeAll { names.contains($0.name) }
     if names.contains(Pipeline.elementwiseFusionName) { fusesElementwise = false }
   }
 

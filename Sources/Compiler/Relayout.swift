@@ -29,3 +29,19 @@ struct Relayout: Operator {
     }
   }
 }
+
+extension Tensor {
+  /// A copy of the bytes in another layout, whose meaning only the new layout tells; nil where elements cannot be moved.
+  func relaid(from source: Layout, to target: Layout) -> Tensor? {
+    guard let width = dataType.elementByteCount, target.elementCount(of: shape) == shape.count else { return nil }
+    let copy = TensorBuffer(byteCount: max(byteCount, 1))
+    var exec = vz_exec(kernels: vz_kernels_default(), pool: nil, scratch: nil, scratch_bytes: 0)
+    let whole = aligned
+    withExtendedLifetime(whole) {
+      vz_copy_strided(
+        &exec, width, shape.rank, shape.dims, whole.baseAddress, source.strides(of: shape), copy.base,
+        target.strides(of: shape))
+    }
+    return Tensor(dataType, shape, buffer: copy)
+  }
+}

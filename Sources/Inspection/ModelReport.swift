@@ -180,7 +180,7 @@ public struct ModelReport: Sendable, Encodable {
   }
 
   private static func outcomes(of entries: [PassLog.Entry], options: ModelOptions) -> [PassOutcome] {
-    let stages = Pipeline.standard.passes.map { ($0.name, $0.summary) } + [Pipeline.elementwiseFusion]
+    let stages = Pipeline.stages
     return stages.filter { !options.isReference && !options.withoutPasses.contains($0.0) }.map { name, summary in
       let own = entries.filter { $0.pass == name }
       return PassOutcome(

@@ -59,5 +59,13 @@ public struct Reshape: Operator {
     return dims
   }
 
+  public func layout(_ context: LayoutContext) -> LayoutPolicy {
+    // Where images and channels stay what they are, only space is cut anew: the same memory in either layout.
+    guard let x = context.inputs[0], let y = context.outputs[0], x.layout.isChannelsLast, 3...5 ~= y.shape.rank,
+      x.shape.dims[..<2] == y.shape.dims[..<2]
+    else { return .rowMajor }
+    return .channelsLast(inputs: [0], outputs: [0])
+  }
+
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel { .view(of: 0) }
 }

@@ -19,6 +19,7 @@ struct Convolution: @unchecked Sendable {
   private let taps: [[Tap]]
   private let channels: Int
   private let weightShape: Shape
+  private let hasConstantWeights: Bool
   private let epilogue: FusedEpilogue
   private let biasInput: Int?
   private let residualInput: Int?
@@ -39,6 +40,7 @@ struct Convolution: @unchecked Sendable {
     biasInput = inputCount > 2 && context.has(2) ? 2 : nil
     for index in 0..<context.inputs.count { try context.expectFloat32(index) }
     weightShape = weights.shape
+    hasConstantWeights = context.constant(1) != nil
     channels = isTransposed ? weights.shape[1] * groups : weights.shape[0]
     guard output.shape[1] == channels, weights.shape.count > 0 || output.count == 0 else {
       throw context.invalid("weights of shape \(weights.shape) do not give an output of shape \(output.shape)")
@@ -83,6 +85,9 @@ struct Convolution: @unchecked Sendable {
   private let stagingByteCount: Int
   private let threads: UInt32
 
+  /// One filter for each channel.
+  private var isDepthwise: Bool { !isTransposed && shape.groups > 1 && shape.groups == shape.in_c && channels == shape.in_c }
+
   private static func taps(_ depth: WindowAxis, isTransposed: Bool) -> [[Tap]] {
     (0..<depth.output).map { output in
       (0..<depth.kernel).compactMap { k in
@@ -105,7 +110,7 @@ struct Convolution: @unchecked Sendable {
     var plan = ScratchPlan()
     let driver = plan.reserve(
       isTransposed ? withUnsafePointer(to: shape) { vz_conv_transpose_scratch_bytes($0, threads) }
-        : withUnsafePointer(to: shape) { vz_conv_scratch_bytes($0, threads) })
+        : isDepthwise ? 0 : withUnsafePointer(to: shape) { vz_conv_scratch_bytes($0, threads) })
     precondition(driver == 0)
     let staging = plan.reserve(stagingByteCount)
     var retained: [TensorBuffer] = []
@@ -116,7 +121,7 @@ struct Convolution: @unchecked Sendable {
     let packed: Captured<UnsafeMutableRawPointer>?
     if let constant = context.constant(1) {
       let level = String(cString: vz_cpu_name(context.target.level))
-      let purpose = "convolution/\(level)/\(packing.algorithm.rawValue)"
+      let purpose = "convolution/\(level)/\(packing.name)"
       let buffer = try context.packed(purpose, byteCount: packing.byteCount) { bytes in
         let slice = TensorBuffer(byteCount: weightSlices > 1 ? constant.byteCount / weightSlices : 0)
         packing.pack(constant.baseAddress.assumingMemoryBound(to: Float.self), slice.base, into: bytes)
@@ -218,6 +223,8 @@ struct Convolution: @unchecked Sendable {
     withUnsafePointer(to: shape) { shape in
       if isTransposed {
         vz_conv_transpose_f32(exec, shape, source, weights, &ending, target)
+      } else if isDepthwise {
+        vz_depthwise_f32(exec, shape, source, weights, &ending, target)
       } else {
         vz_conv_f32(exec, shape, source, weights, &ending, target)
       }
@@ -243,17 +250,19 @@ extension Convolution {
   /// How the weights are packed for the drivers.
   struct Packing: @unchecked Sendable {
     private let isTransposed: Bool
+    private let isDepthwise: Bool
     private let shape: vz_conv_shape
     private let kernels: UnsafePointer<vz_kernels>
     private let weightShape: Shape
     private let slices: Int
     private let scale: TensorBuffer?
-    let algorithm: vz_conv_algorithm
+    private let algorithm: vz_conv_algorithm
     /// Bytes of one slice, a multiple of the alignment.
     let sliceByteCount: Int
 
     fileprivate init(_ convolution: Convolution, _ kernels: UnsafePointer<vz_kernels>) {
       isTransposed = convolution.isTransposed
+      isDepthwise = convolution.isDepthwise
       shape = convolution.shape
       weightShape = convolution.weightShape
       slices = convolution.weightSlices
@@ -263,16 +272,22 @@ extension Convolution {
         buffer.base.copyMemory(from: values, byteCount: values.count * 4)
         return buffer
       }
-      algorithm = isTransposed ? VZ_CONV_AUTO : withUnsafePointer(to: shape) { vz_conv_choose($0) }
-      let algorithm = self.algorithm
+      // Weights that come with every run are packed for every run: then the least packing is best.
+      let choosesFreely = !isTransposed && !isDepthwise && convolution.hasConstantWeights
+      algorithm = choosesFreely ? withUnsafePointer(to: shape) { vz_conv_choose($0) } : VZ_CONV_AUTO
+      let (algorithm, isDepthwise) = (self.algorithm, self.isDepthwise)
       let byteCount = withUnsafePointer(to: shape) { shape in
         convolution.isTransposed
-          ? vz_conv_transpose_pack_bytes(kernels, shape) : vz_conv_pack_bytes(kernels, shape, algorithm)
+          ? vz_conv_transpose_pack_bytes(kernels, shape)
+          : isDepthwise ? vz_depthwise_pack_bytes(kernels, shape) : vz_conv_pack_bytes(kernels, shape, algorithm)
       }
       sliceByteCount = (byteCount + 63) / 64 * 64
     }
 
     var byteCount: Int { sliceByteCount * slices }
+
+    /// How the weights are packed, for the cache.
+    var name: String { isTransposed ? "transposed" : isDepthwise ? "depthwise" : "\(algorithm.rawValue)" }
     var retained: [TensorBuffer] { scale.map { [$0] } ?? [] }
 
     /// Packs every slice of the weights. `slice` has room for one slice if there are several.
@@ -291,6 +306,8 @@ extension Convolution {
         withUnsafePointer(to: shape) { shape in
           if isTransposed {
             vz_conv_transpose_pack_f32(kernels, shape, source, scale, target + index * sliceByteCount)
+          } else if isDepthwise {
+            vz_depthwise_pack_f32(kernels, shape, source, scale, target + index * sliceByteCount)
           } else {
             vz_conv_pack_f32(kernels, shape, algorithm, source, scale, target + index * sliceByteCount)
           }

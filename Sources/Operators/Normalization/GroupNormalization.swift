@@ -3,14 +3,22 @@ import GraphIR
 import Tensors
 
 /// ONNX `InstanceNormalization`: every channel of every image has mean 0 and variance 1, then a scale and a bias.
-public struct InstanceNormalization: Operator {
+public struct InstanceNormalization: ActivationFusing {
   public static let signatures = [Signature("InstanceNormalization")]
 
   let epsilon: Float
+  private var epilogue = FusedEpilogue()
 
   public init(_ node: NodeReader) throws(OperatorError) {
     try node.expectInputs(3...3)
     epsilon = try node.float("epsilon", default: 1e-5)
+  }
+
+  public func fusing(_ activation: Activation) -> InstanceNormalization? {
+    guard let fused = epilogue.fusingShared(activation) else { return nil }
+    var result = self
+    result.epilogue = fused
+    return result
   }
 
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] {
@@ -25,16 +33,16 @@ public struct InstanceNormalization: Operator {
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
     if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     let channels = try context.input(0).shape[1]
-    return try GroupMoments(groups: channels, epsilon: epsilon, isPerGroup: false).kernel(context)
+    return try GroupMoments(groups: channels, epsilon: epsilon, isPerGroup: false, epilogue: epilogue).kernel(context)
   }
 }
 
 /// ONNX `GroupNormalization`: every group of channels of every image has mean 0 and variance 1, then a scale and a bias
 /// for each channel (version 21 on) or each group.
-public struct GroupNormalization: Operator {
+public struct GroupNormalization: ActivationFusing {
   public static let signatures = [Signature("GroupNormalization", versions: 18...Signature.newestOpset)]
 
-  let moments: GroupMoments
+  private(set) var moments: GroupMoments
 
   public init(_ node: NodeReader) throws(OperatorError) {
     try node.expectInputs(3...3)
@@ -62,6 +70,13 @@ public struct GroupNormalization: Operator {
     if let kernel = try Widening.kernel(self, context, of: Widening.floats) { return kernel }
     return try moments.kernel(context)
   }
+
+  public func fusing(_ activation: Activation) -> GroupNormalization? {
+    guard let fused = moments.epilogue.fusingShared(activation) else { return nil }
+    var result = self
+    result.moments.epilogue = fused
+    return result
+  }
 }
 
 /// Normalization over groups of channels.
@@ -70,6 +85,7 @@ struct GroupMoments: Hashable, Sendable {
   let epsilon: Float
   /// Whether there is one scale and bias for a group instead of one for a channel.
   let isPerGroup: Bool
+  var epilogue = FusedEpilogue()
 
   func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
     try context.expectFloat32(0, 1, 2)
@@ -92,6 +108,8 @@ struct GroupMoments: Hashable, Sendable {
     guard x.layout.isChannelsLast == y.layout.isChannelsLast else {
       throw context.unsupported("\(context.node.operatorName) between two layouts is not implemented")
     }
+    let (act, _) = try epilogue.action(channels: channels, context)
+    let action = epilogue.activation == nil ? nil : Captured(act)
     let own = x.layout.isChannelsLast
       ? vz_groupnorm_nhwc_scratch_bytes(batch, channels, plane, context.target.threads) : 0
     return Kernel(
@@ -106,13 +124,17 @@ struct GroupMoments: Hashable, Sendable {
         exec.scratch += repeated
         exec.scratch_bytes -= repeated
       }
-      if pixels.0 > 0 {
-        vz_groupnorm_nhwc_f32(
-          &exec, batch, groups, channels, plane, epsilon, operands.input(0), pixels.0, scale, bias, operands.output(0),
-          pixels.1)
-      } else {
-        vz_groupnorm_nchw_f32(
-          &exec, batch, groups, channels, plane, epsilon, operands.input(0), scale, bias, operands.output(0))
+      var act = action?.value ?? vz_act()
+      withUnsafePointer(to: &act) { act in
+        let act = action == nil ? nil : act
+        if pixels.0 > 0 {
+          vz_groupnorm_nhwc_f32(
+            &exec, batch, groups, channels, plane, epsilon, operands.input(0), pixels.0, scale, bias, act,
+            operands.output(0), pixels.1)
+        } else {
+          vz_groupnorm_nchw_f32(
+            &exec, batch, groups, channels, plane, epsilon, operands.input(0), scale, bias, act, operands.output(0))
+        }
       }
     }
   }

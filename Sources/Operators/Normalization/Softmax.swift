@@ -10,6 +10,11 @@ public struct Softmax: Operator {
 
   public init(_ node: NodeReader) throws(OperatorError) { axis = try SoftmaxAxis(node) }
 
+  /// Whether every row of the last of `rank` axes is normalized by itself.
+  public func runsAlongLastAxis(rank: Int) -> Bool {
+    axis.axis == -1 || axis.axis == rank - 1
+  }
+
   public func infer(_ context: InferenceContext) throws(OperatorError) -> [ValueType] { try axis.infer(context) }
   public func layout(_ context: LayoutContext) -> LayoutPolicy { axis.layout(context) }
 

@@ -40,6 +40,12 @@ struct FusedEpilogue: Hashable, Sendable {
     return fused
   }
 
+  /// The epilogue with an activation that is the same for every channel; nil for one that is not.
+  func fusingShared(_ activation: Activation) -> FusedEpilogue? {
+    if case .prelu(let slopes) = activation, slopes.count != 1 { return nil }
+    return fusing(activation)
+  }
+
   func fusingResidual() -> FusedEpilogue? {
     guard !hasResidual else { return nil }
     var fused = self
