@@ -74,7 +74,7 @@ def test_inspect_says_what_is_there(model):
 def test_inspect_says_what_passes_did_and_did_not(model, tmp_path):
     passes = {entry["name"]: entry for entry in as_json("inspect", model)["passes"]}
     assert any("norm" in node for group in passes["fold-batch-normalization"]["changes"] for node in group["nodes"])
-    assert any("gate" in node for group in passes["fuse-elementwise"]["changes"] for node in group["nodes"])
+    assert any("swish" in node for group in passes["recognize-activations"]["changes"] for node in group["nodes"])
     branching = onnx.load(model)
     branching.graph.output.append(helper.make_tensor_value_info("conv1", onnx.TensorProto.FLOAT, None))
     onnx.save(branching, tmp_path / "branching.onnx")
@@ -83,6 +83,8 @@ def test_inspect_says_what_passes_did_and_did_not(model, tmp_path):
     assert skips and "read elsewhere" in skips[0]["message"] and "norm" in skips[0]["nodes"][0]
     text = viseme("inspect", tmp_path / "branching.onnx", "--passes", status=0).stdout
     assert "its input is read elsewhere too" in text
+    passes = {entry["name"]: entry for entry in as_json("inspect", model, "--without", "recognize-activations")["passes"]}
+    assert any("gate" in node for group in passes["fuse-elementwise"]["changes"] for node in group["nodes"])
     names = [entry["name"] for entry in as_json("inspect", model, "--without", "fuse-elementwise")["passes"]]
     assert "fuse-elementwise" not in names and "fold-constants" in names
 
