@@ -41,8 +41,9 @@ option_value() {
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# A package that only another one provides has no candidate of its own.
-package_known() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
+# A package that only another one provides has no candidate of its own. (No pipe into `grep -q`: it leaves early, and with
+# pipefail the writer's SIGPIPE would count as "not known", now and then.)
+package_known() { [[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) == *'  Candidate: '[^\(]* ]]; }
 
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
