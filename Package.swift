@@ -48,6 +48,7 @@ let package = Package(
       name: "VisemeCLI",
       dependencies: [
         "Head", "Conversion", "Inspection", "NumPyFormat", "ONNXFormat", "Compiler", "Files", "Media", "Viseme",
+        "CKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CKernels
 
 @main
 struct VisemeCommand: ParsableCommand {
@@ -10,4 +11,9 @@ struct VisemeCommand: ParsableCommand {
       TalkCommand.self, RunCommand.self, BenchCommand.self, ProfileCommand.self, InspectCommand.self,
       ValidateCommand.self, ConvertCommand.self,
     ])
+
+  static func main() {
+    if let warning = vz_cpu_warning() { printLine("viseme: \(String(cString: warning))") }
+    main(nil)
+  }
 }

@@ -267,3 +267,10 @@ def test_a_hundred_thousand_nodes(tmp_path):
     nodes = [helper.make_node("Relu" if i % 2 else "Neg", [f"v{i}"], [f"v{i + 1}"]) for i in range(count)]
     path = save(tmp_path / "m.onnx", nodes, [floats("v0", 3)], [floats(f"v{count}", 3)])
     viseme("run", path, "--random", 1, timeout=240, status=0)
+
+
+def test_a_processor_level_that_cannot_be_had_is_told(monkeypatch):
+    monkeypatch.setenv("VISEME_CPU", "abacus")
+    assert "VISEME_CPU names no known CPU level" in viseme("--version", status=0).stderr
+    monkeypatch.setenv("VISEME_CPU", "scalar")
+    assert viseme("--version", status=0).stderr == ""
