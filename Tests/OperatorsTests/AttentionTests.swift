@@ -23,17 +23,28 @@ import Testing
       for h in 0..<heads {
         let own = b * k.shape[1] + h / group
         for i in 0..<rows {
-          let products = (0..<keys).map { j in
-            (0..<size).reduce(0.0) { $0 + qs[((b * heads + h) * rows + i) * size + $1] * ks[(own * keys + j) * size + $1] }
-              * (scale ?? 1 / Double(size).squareRoot())
+          let query: Int = ((b * heads + h) * rows + i) * size
+          let factor: Double = scale ?? 1 / Double(size).squareRoot()
+          let products = (0..<keys).map { (j: Int) -> Double in
+            let key: Int = (own * keys + j) * size
+            var product = 0.0
+            for d in 0..<size { product += qs[query + d] * ks[key + d] }
+            return product * factor
           }
           let biases = (0..<keys).map { bias(b, h, i, $0) }
-          let scores = zip(products, biases).map { (cap > 0 ? cap * tanh($0 / cap) : $0) + $1 }
-          let total = scores.reduce(0) { $0 + exp($1) }
-          let p = scores.map { biases.allSatisfy { $0 == -.infinity } ? 0 : exp($0) / total }
+          let scores = zip(products, biases).map { (product: Double, bias: Double) -> Double in
+            (cap > 0 ? cap * tanh(product / cap) : product) + bias
+          }
+          let total: Double = scores.reduce(0.0) { $0 + exp($1) }
+          let isMasked = biases.allSatisfy { $0 == -.infinity }
+          let p = scores.map { (score: Double) -> Double in isMasked ? 0 : exp(score) / total }
           all += products
           weights += p
-          for d in 0..<width { y.append((0..<keys).reduce(0.0) { $0 + p[$1] * vs[(own * keys + $1) * width + d] }) }
+          for d in 0..<width {
+            var sum = 0.0
+            for j in 0..<keys { sum += p[j] * vs[(own * keys + j) * width + d] }
+            y.append(sum)
+          }
         }
       }
     }
@@ -203,30 +214,41 @@ import Testing
     let q = random.tensor([batch, tokens, heads * dk]), k = random.tensor([batch, tokens, shared * dk])
     let v = random.tensor([batch, tokens, shared * dv]), past = random.tensor([batch, shared, dk, dv])
     let decay = random.tensor([batch, tokens, shared * dk], in: -1...0), beta = random.tensor([batch, tokens, shared], in: 0...1)
+    let (queries, keys, values, pasts) = (q.doubles!, k.doubles!, v.doubles!, past.doubles!)
+    let (decays, betas) = (decay.doubles!, beta.doubles!)
+    let norm: Double = Double(dk).squareRoot()
     for rule in ["linear", "gated", "delta", "gated_delta"] {
       let (gated, delta) = (rule.hasPrefix("gated"), rule.hasSuffix("delta"))
       var (y, states): ([Double], [Double]) = ([Double](repeating: 0, count: batch * tokens * heads * dv), [])
       for b in 0..<batch {
         for h in 0..<shared {
-          var s = (0..<dk).map { i in (0..<dv).map { past.doubles![((b * shared + h) * dk + i) * dv + $0] } }
+          var s = (0..<dk).map { (i: Int) -> [Double] in
+            let row: Int = ((b * shared + h) * dk + i) * dv
+            return Array(pasts[row..<row + dv])
+          }
           for t in 0..<tokens {
             let token = b * tokens + t
-            let key = (0..<dk).map { k.doubles![(token * shared + h) * dk + $0] }
+            let place: Int = token * shared + h
+            let key = Array(keys[place * dk..<(place + 1) * dk])
             for i in 0..<dk where gated {
-              s[i] = s[i].map { $0 * exp(decay.doubles![(token * shared + h) * dk + i]) }
+              let factor: Double = exp(decays[place * dk + i])
+              s[i] = s[i].map { $0 * factor }
             }
             for j in 0..<dv {
-              var value = v.doubles![(token * shared + h) * dv + j]
+              var value = values[place * dv + j]
               if delta {
-                let known = (0..<dk).reduce(0) { $0 + s[$1][j] * key[$1] }
-                value = beta.doubles![token * shared + h] * (value - known)
+                var known = 0.0
+                for i in 0..<dk { known += s[i][j] * key[i] }
+                value = betas[place] * (value - known)
               }
               for i in 0..<dk { s[i][j] += key[i] * value }
             }
             for head in (h * 2)..<(h * 2 + 2) {
               for j in 0..<dv {
-                y[(token * heads + head) * dv + j] =
-                  (0..<dk).reduce(0) { $0 + q.doubles![(token * heads + head) * dk + $1] * s[$1][j] } / Double(dk).squareRoot()
+                let row: Int = token * heads + head
+                var sum = 0.0
+                for i in 0..<dk { sum += queries[row * dk + i] * s[i][j] }
+                y[row * dv + j] = sum / norm
               }
             }
           }
