@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
         "  Tools/conformance --filter 'resize|upsample' --verbose\n"
         "  Tools/conformance --operator GridSample --debug\n"
         "  Tools/conformance --torch --help           # what PyTorch's exporters write, against PyTorch's results\n"
+        "  Tools/conformance --third-party --help     # models out of Python packages, against ONNX Runtime\n"
         "  Tools/conformance --peer onnxruntime --peer openvino --json Tools/bench/results/conformance.json\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

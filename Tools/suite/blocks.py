@@ -205,15 +205,16 @@ def nearest_exact() -> Block:
 
 
 class SelfAttention(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, is_causal: bool = False) -> None:
         super().__init__()
+        self.is_causal = is_causal
         self.heads, self.norm = heads, nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
-    def forward(self, x, is_causal: bool = False):
+    def forward(self, x):
         b, t, c = x.shape
         q, k, v = self.qkv(self.norm(x)).reshape(b, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=self.is_causal)
         return x + self.out(y.transpose(1, 2).reshape(b, t, c))
 
 
@@ -224,7 +225,7 @@ def self_attention() -> Block:
 
 @block
 def causal_attention() -> Block:
-    return Call(lambda self, x: self.inner(x, True), inner=SelfAttention(16, 2)), (rand(1, 9, 16),)
+    return SelfAttention(16, 2, is_causal=True), (rand(1, 9, 16),)
 
 
 @block
