@@ -28,7 +28,10 @@ let package = Package(
     .target(name: "ONNXFormat", dependencies: ["COnnx", "Files", "GraphIR", "Tensors"]),
     .systemLibrary(name: "CZlib"),
     .target(name: "NumPyFormat", dependencies: ["CZlib", "Files", "Tensors"]),
-    .target(name: "Viseme", dependencies: ["Compiler", "ONNXFormat", "Operators", "GraphIR", "Tensors"]),
+    .target(name: "WeightStore", dependencies: ["Files", "GraphIR", "Tensors"]),
+    .target(
+      name: "Viseme",
+      dependencies: ["Compiler", "ONNXFormat", "WeightStore", "Operators", "GraphIR", "Tensors", "CKernels"]),
     .target(name: "Conversion", dependencies: ["Compiler", "ONNXFormat", "GraphIR", "Tensors"]),
     .target(
       name: "Inspection",

@@ -31,19 +31,15 @@ typedef struct weights {
   const float *w, *scale;
 } weights;
 
-static vz_panel_row weights_at(const void *context, size_t group, size_t tap, size_t i) {
-  const weights *from = context;
-  const vz_conv_shape *s = from->shape;
-  size_t in = s->in_c / s->groups, first = group * (s->out_c / s->groups), taps = s->kernel_h * s->kernel_w;
-  return (vz_panel_row){.from = from->w + (first * in + i) * taps + tap,
-                        .stride = in * taps,
-                        .scale = from->scale ? from->scale + first : NULL};
-}
-
 /* A kernel row is one tap, whose products run over (kx, channel). */
 static vz_panel_row row_weights_at(const void *context, size_t group, size_t tap, size_t i) {
-  const vz_conv_shape *s = ((const weights *)context)->shape;
-  return weights_at(context, group, tap * s->kernel_w + i / s->in_c, i % s->in_c);
+  (void)group;
+  const weights *from = context;
+  const vz_conv_shape *s = from->shape;
+  size_t taps = s->kernel_h * s->kernel_w;
+  return (vz_panel_row){.from = from->w + i % s->in_c * taps + tap * s->kernel_w + i / s->in_c,
+                        .stride = s->in_c * taps,
+                        .scale = from->scale};
 }
 
 static vz_panels layout(vz_cpu_level level, const vz_conv_shape *s, vz_conv_algorithm algorithm) {
@@ -71,15 +67,25 @@ size_t vz_conv_pack_bytes(const vz_kernels *kernels, const vz_conv_shape *s, vz_
   return vz_panels_bytes(&p);
 }
 
+bool vz_conv_pack_fits(const vz_kernels *kernels, const vz_conv_shape *s, vz_conv_algorithm algorithm,
+                       const void *packed) {
+  vz_panels p = layout(kernels->level, s, algorithm);
+  return memcmp(packed, &p, sizeof p) == 0;
+}
+
 void vz_conv_pack_f32(const vz_kernels *kernels, const vz_conv_shape *s, vz_conv_algorithm algorithm, const float *w,
                       const float *scale, void *packed) {
   vz_panels p = layout(kernels->level, s, algorithm);
   if (p.kind == VZ_CONV_WINOGRAD) {
-    vz_winograd_pack(&p, s, w, scale, packed);
+    vz_winograd_pack(kernels, &p, w, scale, packed);
     return;
   }
-  weights from = {s, w, scale};
-  vz_panels_pack(&p, p.kind == VZ_CONV_ROWS ? row_weights_at : weights_at, &from, packed);
+  if (p.kind == VZ_CONV_ROWS) {
+    weights from = {s, w, scale};
+    vz_panels_pack(&p, row_weights_at, &from, packed);
+  } else {
+    vz_panels_pack_columns(&p, w, scale, packed);
+  }
 }
 
 /* -- running ------------------------------------------------------------------------------------------------------- */

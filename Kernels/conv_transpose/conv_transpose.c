@@ -1,6 +1,8 @@
 #include "vz_conv_transpose.h"
 #include "../conv/window.h"
+#include "../gemm/transpose.h"
 #include <assert.h>
+#include <string.h>
 
 enum { LINE = 64 };
 
@@ -32,23 +34,6 @@ static taps taps_of(size_t phase, size_t stride, size_t dilation, size_t kernel)
 /* -- packing: the panels of all phases, one after the other ----------------------------------------------------------
  */
 
-typedef struct weights {
-  const vz_conv_shape *shape;
-  const float *w, *scale;
-  taps y, x;
-} weights;
-
-static vz_panel_row weights_at(const void *context, size_t group, size_t tap, size_t i) {
-  const weights *from = context;
-  const vz_conv_shape *s = from->shape;
-  size_t ky = from->y.first + tap / from->x.count * from->y.step;
-  size_t kx = from->x.first + tap % from->x.count * from->x.step;
-  size_t in = s->in_c / s->groups, out = s->out_c / s->groups;
-  return (vz_panel_row){.from = from->w + ((group * in + i) * out * s->kernel_h + ky) * s->kernel_w + kx,
-                        .stride = s->kernel_h * s->kernel_w,
-                        .scale = from->scale ? from->scale + group * out : NULL};
-}
-
 static vz_panels layout(vz_cpu_level level, const vz_conv_shape *s, taps y, taps x) {
   return vz_panels_layout(level, s->groups, y.count * x.count, s->in_c / s->groups, s->out_c / s->groups);
 }
@@ -67,16 +52,80 @@ size_t vz_conv_transpose_pack_bytes(const vz_kernels *kernels, const vz_conv_sha
   return bytes;
 }
 
-void vz_conv_transpose_pack_f32(const vz_kernels *kernels, const vz_conv_shape *s, const float *w, const float *scale,
-                                void *packed) {
-  char *to = packed;
+/* Where the weights of one tap begin: its rows for every input channel, in the panels of its phase. */
+typedef struct place {
+  const vz_panels *panels;
+  size_t tap;
+} place;
+
+static place place_of(const vz_kernels *kernels, const vz_conv_shape *s, size_t ky, size_t kx, char *packed) {
+  size_t phase_y = ky * s->dilation_h % s->stride_h, phase_x = kx * s->dilation_w % s->stride_w;
   for (size_t py = 0; py < s->stride_h; py++) {
     for (size_t px = 0; px < s->stride_w; px++) {
-      weights from = {s, w, scale, taps_of(py, s->stride_h, s->dilation_h, s->kernel_h),
-                      taps_of(px, s->stride_w, s->dilation_w, s->kernel_w)};
-      vz_panels p = layout(kernels->level, s, from.y, from.x);
-      vz_panels_pack(&p, weights_at, &from, to);
+      taps y = taps_of(py, s->stride_h, s->dilation_h, s->kernel_h);
+      taps x = taps_of(px, s->stride_w, s->dilation_w, s->kernel_w);
+      if (py == phase_y && px == phase_x) {
+        size_t tap = (ky - y.first) / y.step * x.count + (kx - x.first) / x.step;
+        return (place){(const vz_panels *)packed, tap};
+      }
+      vz_panels p = layout(kernels->level, s, y, x);
+      packed += slot_bytes(&p);
+    }
+  }
+  return (place){NULL, 0};
+}
+
+bool vz_conv_transpose_pack_fits(const vz_kernels *kernels, const vz_conv_shape *s, const void *packed) {
+  const char *at = packed;
+  for (size_t py = 0; py < s->stride_h; py++) {
+    for (size_t px = 0; px < s->stride_w; px++) {
+      vz_panels p = layout(kernels->level, s, taps_of(py, s->stride_h, s->dilation_h, s->kernel_h),
+                           taps_of(px, s->stride_w, s->dilation_w, s->kernel_w));
+      if (memcmp(at, &p, sizeof p) != 0) return false;
+      at += slot_bytes(&p);
+    }
+  }
+  return true;
+}
+
+/* Headers, and zeros between the slots: packed weights go into files as they are. */
+static void write_headers(const vz_kernels *kernels, const vz_conv_shape *s, char *to) {
+  for (size_t py = 0; py < s->stride_h; py++) {
+    for (size_t px = 0; px < s->stride_w; px++) {
+      vz_panels p = layout(kernels->level, s, taps_of(py, s->stride_h, s->dilation_h, s->kernel_h),
+                           taps_of(px, s->stride_w, s->dilation_w, s->kernel_w));
+      memcpy(to, &p, sizeof p);
+      memset(to + vz_panels_bytes(&p), 0, slot_bytes(&p) - vz_panels_bytes(&p));
       to += slot_bytes(&p);
+    }
+  }
+}
+
+/* All phases at once, because the taps of a channel lie side by side in the model: every cache line is read once. */
+void vz_conv_transpose_pack_f32(const vz_kernels *kernels, const vz_conv_shape *s, const float *w, const float *scale,
+                                void *packed) {
+  write_headers(kernels, s, packed);
+  size_t all = s->kernel_h * s->kernel_w, in = s->in_c / s->groups, out = s->out_c / s->groups;
+  for (size_t e = 0; e < all; e += VZ_TRANSPOSE_ROWS) {
+    size_t count = all - e < VZ_TRANSPOSE_ROWS ? all - e : VZ_TRANSPOSE_ROWS;
+    place places[VZ_TRANSPOSE_ROWS];
+    for (size_t r = 0; r < count; r++) {
+      places[r] = place_of(kernels, s, (e + r) / s->kernel_w, (e + r) % s->kernel_w, packed);
+    }
+    for (size_t channel = 0; channel < s->in_c; channel++) {
+      size_t group = channel / in, i = channel % in;
+      const float *from = w + channel * out * all + e;
+      for (size_t panel = 0; panel < vz_panels_count(places[0].panels); panel++) {
+        const vz_panels *p = places[0].panels;
+        size_t width = vz_panels_width(p, panel), first = panel * p->width;
+        size_t used = out - first < width ? out - first : width;
+        float *rows[VZ_TRANSPOSE_ROWS];
+        for (size_t r = 0; r < count; r++) {
+          rows[r] = (float *)vz_panels_at(places[r].panels, group, panel) + (places[r].tap * in + i) * width;
+        }
+        vz_transpose(from + first * all, all, used, count, scale ? scale + group * out + first : NULL, rows);
+        for (size_t r = 0; r < count; r++) memset(rows[r] + used, 0, (width - used) * sizeof(float));
+      }
     }
   }
 }

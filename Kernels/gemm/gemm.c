@@ -1,5 +1,6 @@
 #include "vz_gemm.h"
 #include "igemm.h"
+#include "transpose.h"
 #include <assert.h>
 #include <string.h>
 
@@ -39,23 +40,23 @@ size_t vz_gemm_pack_b_bytes(const vz_kernels *kernels, size_t k, size_t n) {
   return vz_panels_bytes(&layout);
 }
 
-/* Columns that lie side by side in b are copied; others are transposed in small squares, to read whole cache lines. */
+/* Columns that lie side by side in b are copied; rows that do are transposed; others are gathered. */
 static void pack_panel(size_t k, size_t n, size_t width, const float *b, size_t row_stride, size_t col_stride,
                        float *to) {
-  if (col_stride == 1) {
-    for (size_t i = 0; i < k; i++, b += row_stride, to += width) {
-      memcpy(to, b, n * sizeof *b);
-      if (n < width) memset(to + n, 0, (width - n) * sizeof *b);
+  for (size_t i = 0; i < k; i += VZ_TRANSPOSE_ROWS) {
+    size_t count = k - i < VZ_TRANSPOSE_ROWS ? k - i : VZ_TRANSPOSE_ROWS;
+    float *rows[VZ_TRANSPOSE_ROWS];
+    for (size_t r = 0; r < count; r++) rows[r] = to + (i + r) * width;
+    if (col_stride != 1 && row_stride == 1) vz_transpose(b + i, col_stride, n, count, NULL, rows);
+    for (size_t r = 0; r < count; r++) {
+      const float *from = b + (i + r) * row_stride;
+      if (col_stride == 1) {
+        memcpy(rows[r], from, n * sizeof *b);
+      } else if (row_stride != 1) {
+        for (size_t j = 0; j < n; j++) rows[r][j] = from[j * col_stride];
+      }
+      if (n < width) memset(rows[r] + n, 0, (width - n) * sizeof *b);
     }
-    return;
-  }
-  enum { SQUARE = 16 };
-  for (size_t i0 = 0; i0 < k; i0 += SQUARE) {
-    size_t i1 = k - i0 < SQUARE ? k : i0 + SQUARE;
-    for (size_t j = 0; j < n; j++) {
-      for (size_t i = i0; i < i1; i++) to[i * width + j] = b[i * row_stride + j * col_stride];
-    }
-    for (size_t i = i0; i < i1 && n < width; i++) memset(to + i * width + n, 0, (width - n) * sizeof *b);
   }
 }
 
@@ -68,6 +69,11 @@ void vz_gemm_pack_b_f32(const vz_kernels *kernels, size_t k, size_t n, const flo
     pack_panel(k, used, vz_panels_width(p, panel), b + first * col_stride, row_stride, col_stride,
                (float *)vz_panels_at(p, 0, panel));
   }
+}
+
+bool vz_gemm_pack_b_fits(const vz_kernels *kernels, size_t k, size_t n, const void *packed) {
+  vz_panels layout = vz_panels_layout(kernels->level, 1, 1, k, n);
+  return memcmp(packed, &layout, sizeof layout) == 0;
 }
 
 void vz_gemm_scale_b_f32(void *packed, float factor) {

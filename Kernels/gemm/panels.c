@@ -1,7 +1,8 @@
 #include "panels.h"
+#include "transpose.h"
 #include <string.h>
 
-enum { MAGIC = 0x314e5056 }; /* "VPN1" */
+enum { MAGIC = 0x314e5056 /* "VPN1" */, STREAMS = 16 };
 
 /* Widest first. */
 static const uint16_t widths_avx512[] = {64, 48, 32, 16, 8, 0}, widths_128[] = {16, 8, 0};
@@ -72,6 +73,41 @@ void vz_panels_pack(const vz_panels *layout, vz_panel_source source, const void 
           pack_row(source(context, group, tap, i), first, used, width, to + (tap * p->k + i) * width);
         }
       }
+    }
+  }
+}
+
+/* A few columns at a time, along all that they hold: each is a stream of memory, and many would be lost sight of. */
+static void pack_columns(const vz_panels *p, size_t panel, const float *from, const float *scale, float *to) {
+  size_t width = vz_panels_width(p, panel), first = panel * p->width, run = p->k * p->taps;
+  size_t used = p->n - first < width ? p->n - first : width;
+  from += first * run;
+  for (size_t j = 0; j < width; j += STREAMS) {
+    size_t columns = width - j < STREAMS ? width - j : STREAMS, valid = j >= used ? 0 : used - j;
+    if (valid > columns) valid = columns;
+    size_t tap = 0, i = 0;
+    for (size_t e = 0; e < run; e += VZ_TRANSPOSE_ROWS) {
+      size_t count = run - e < VZ_TRANSPOSE_ROWS ? run - e : VZ_TRANSPOSE_ROWS;
+      float *rows[VZ_TRANSPOSE_ROWS];
+      for (size_t r = 0; r < count; r++) {
+        rows[r] = to + (tap * p->k + i) * width + j;
+        if (++tap == p->taps) tap = 0, i++;
+      }
+      vz_transpose(from + j * run + e, run, valid, count, scale ? scale + first + j : NULL, rows);
+      for (size_t r = 0; r < count && valid < columns; r++) {
+        memset(rows[r] + valid, 0, (columns - valid) * sizeof(float));
+      }
+    }
+  }
+}
+
+void vz_panels_pack_columns(const vz_panels *layout, const float *from, const float *scale, void *out) {
+  memcpy(out, layout, sizeof *layout);
+  const vz_panels *p = out;
+  for (size_t group = 0; group < p->groups; group++) {
+    for (size_t panel = 0; panel < vz_panels_count(p); panel++) {
+      pack_columns(p, panel, from + group * p->n * p->k * p->taps, scale ? scale + group * p->n : NULL,
+                   (float *)vz_panels_at(p, group, panel));
     }
   }
 }

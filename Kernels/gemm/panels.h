@@ -49,5 +49,9 @@ static inline const float *vz_panels_at(const vz_panels *p, size_t group, size_t
 /* Writes header and panels to `out`. */
 void vz_panels_pack(const vz_panels *layout, vz_panel_source source, const void *context, void *out);
 
+/* The same for weights [n][k][taps] of each group, which lie side by side from `from` on: column j of the group's columns
+   is multiplied by scale[j] unless `scale` is NULL; the next group's scales follow. */
+void vz_panels_pack_columns(const vz_panels *layout, const float *from, const float *scale, void *out);
+
 /* True if `packed` begins with a header that fits these sizes. */
 bool vz_panels_fit(const vz_panels *packed, size_t groups, size_t taps, size_t k, size_t n);

@@ -1,6 +1,7 @@
 #pragma once
 #include "vz_exec.h"
 #include "vz_gemm.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A convolution over channels-last images. All sizes are counts; strides of memory are in floats.
@@ -43,6 +44,10 @@ vz_conv_algorithm vz_conv_choose(const vz_conv_shape *shape);
 size_t vz_conv_pack_bytes(const vz_kernels *kernels, const vz_conv_shape *shape, vz_conv_algorithm algorithm);
 void vz_conv_pack_f32(const vz_kernels *kernels, const vz_conv_shape *shape, vz_conv_algorithm algorithm,
                       const float *w, const float *scale, void *packed);
+
+/* Whether `packed`, which has vz_conv_pack_bytes, is laid out as vz_conv_pack_f32 does it: for bytes from a file. */
+bool vz_conv_pack_fits(const vz_kernels *kernels, const vz_conv_shape *shape, vz_conv_algorithm algorithm,
+                       const void *packed);
 
 /* The convolution. x and y must not overlap; the epilogue's residual may be y. */
 void vz_conv_f32(const vz_exec *exec, const vz_conv_shape *shape, const float *x, const void *packed,

@@ -18,5 +18,8 @@ void vz_conv_transpose_f32(const vz_exec *exec, const vz_conv_shape *shape, cons
 size_t vz_conv_transpose_pack_bytes(const vz_kernels *kernels, const vz_conv_shape *shape);
 void vz_conv_transpose_pack_f32(const vz_kernels *kernels, const vz_conv_shape *shape, const float *w,
                                 const float *scale, void *packed);
+/* Whether `packed` is laid out as that does it: for bytes from a file. */
+bool vz_conv_transpose_pack_fits(const vz_kernels *kernels, const vz_conv_shape *shape, const void *packed);
+
 
 size_t vz_conv_transpose_scratch_bytes(const vz_conv_shape *shape, unsigned threads);

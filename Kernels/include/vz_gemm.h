@@ -39,6 +39,9 @@ size_t vz_gemm_pack_b_bytes(const vz_kernels *kernels, size_t k, size_t n);
 void vz_gemm_pack_b_f32(const vz_kernels *kernels, size_t k, size_t n, const float *b, size_t row_stride,
                         size_t col_stride, void *packed);
 
+/* Whether `packed`, which has vz_gemm_pack_b_bytes, is laid out as vz_gemm_pack_b_f32 does it: for bytes from a file. */
+bool vz_gemm_pack_b_fits(const vz_kernels *kernels, size_t k, size_t n, const void *packed);
+
 /* Multiplies every element of a packed B. */
 void vz_gemm_scale_b_f32(void *packed, float factor);
 

@@ -36,3 +36,14 @@ typedef struct vz_winograd_out {
   float *y;
   size_t y_row, y_col;
 } vz_winograd_out;
+
+/* The filters of one input channel: u[t * u_step + j] = scale[j] (G g[j] G')[t / 6][t % 6] for j < count, where g[j] is the
+   3 x 3 filter at g + j * g_step. `scale` may be NULL. */
+typedef struct vz_winograd_weights {
+  size_t count;
+  const float *g;
+  size_t g_step;
+  const float *scale;
+  float *u;
+  size_t u_step;
+} vz_winograd_weights;

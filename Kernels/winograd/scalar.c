@@ -48,3 +48,18 @@ void vz_winograd_out_f32_scalar(const vz_winograd_out *tile) {
     }
   }
 }
+
+void vz_winograd_weights_f32_scalar(const vz_winograd_weights *filters) {
+  for (size_t c = 0; c < filters->count; c++) {
+    const float *g = filters->g + c * filters->g_step;
+    for (size_t i = 0; i < 6; i++) {
+      for (size_t j = 0; j < 6; j++) {
+        double sum = 0;
+        for (size_t k = 0; k < 3; k++) {
+          for (size_t l = 0; l < 3; l++) sum += vz_winograd_g[i][k] * (double)g[3 * k + l] * vz_winograd_g[j][l];
+        }
+        filters->u[(6 * i + j) * filters->u_step + c] = (float)(filters->scale ? sum * (double)filters->scale[c] : sum);
+      }
+    }
+  }
+}

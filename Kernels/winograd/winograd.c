@@ -34,56 +34,18 @@ static size_t tile_count(const vz_conv_shape *s) {
 /* Cycles of a core with two 512-bit multipliers; other cores are slower at everything alike. The weights of a small
    image are read from afar, and are four times as many as without the transform. */
 bool vz_winograd_pays(const vz_conv_shape *s) {
-  if (!vz_winograd_fits(s) || s->in_c < 16 || s->out_c < 16) return false;
+  if (!vz_winograd_fits(s) || s->in_c < 6 || s->out_c < 16) return false;
   const double per_cycle = 26, bytes_per_cycle = 5, transform = 7;
   double pixels = (double)s->batch * (double)s->out_h * (double)s->out_w, tiles = (double)tile_count(s);
   double pairs = (double)s->in_c * (double)s->out_c;
   double direct = fmax(9 * pixels * pairs / per_cycle, 36 * pairs / bytes_per_cycle);
   double products = fmax(TAPS * tiles * pairs / per_cycle, 4 * TAPS * pairs / bytes_per_cycle);
-  return products + transform * tiles * (double)(s->in_c + s->out_c) < direct;
+  return products + transform * tiles * (double)(round_up(s->in_c, 16) + s->out_c) < direct;
 }
 
-/* -- packing: one panel holds all 36 matrices for its columns ------------------------------------------------------ */
-
+/* One panel holds all 36 matrices for its columns. */
 vz_panels vz_winograd_layout(vz_cpu_level level, const vz_conv_shape *s) {
   return vz_panels_layout(level, 1, TAPS, s->in_c, s->out_c);
-}
-
-/* u = G g G' */
-static void transform_weights(const float *g, double scale, double u[TAPS]) {
-  double rows[6][3];
-  for (size_t i = 0; i < 6; i++) {
-    for (size_t j = 0; j < 3; j++) {
-      rows[i][j] = 0;
-      for (size_t k = 0; k < 3; k++) rows[i][j] += vz_winograd_g[i][k] * (double)g[3 * k + j];
-    }
-  }
-  for (size_t i = 0; i < 6; i++) {
-    for (size_t j = 0; j < 6; j++) {
-      double sum = 0;
-      for (size_t k = 0; k < 3; k++) sum += rows[i][k] * vz_winograd_g[j][k];
-      u[6 * i + j] = sum * scale;
-    }
-  }
-}
-
-void vz_winograd_pack(const vz_panels *layout, const vz_conv_shape *s, const float *w, const float *scale,
-                      void *packed) {
-  memcpy(packed, layout, sizeof *layout);
-  const vz_panels *p = packed;
-  for (size_t panel = 0; panel < vz_panels_count(p); panel++) {
-    float *to = (float *)vz_panels_at(p, 0, panel);
-    size_t width = vz_panels_width(p, panel), first = panel * p->width;
-    size_t used = p->n - first < width ? p->n - first : width;
-    for (size_t i = 0; i < p->k; i++) {
-      for (size_t j = 0; j < width; j++) {
-        double u[TAPS] = {0};
-        size_t m = first + j;
-        if (j < used) transform_weights(w + (m * s->in_c + i) * 9, scale ? (double)scale[m] : 1, u);
-        for (size_t tap = 0; tap < TAPS; tap++) to[(tap * p->k + i) * width + j] = (float)u[tap];
-      }
-    }
-  }
 }
 
 /* -- running ------------------------------------------------------------------------------------------------------- */

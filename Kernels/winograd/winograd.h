@@ -11,7 +11,7 @@ bool vz_winograd_fits(const vz_conv_shape *shape);
 bool vz_winograd_pays(const vz_conv_shape *shape);
 
 vz_panels vz_winograd_layout(vz_cpu_level level, const vz_conv_shape *shape);
-void vz_winograd_pack(const vz_panels *layout, const vz_conv_shape *shape, const float *w, const float *scale,
+void vz_winograd_pack(const vz_kernels *kernels, const vz_panels *layout, const float *w, const float *scale,
                       void *packed);
 void vz_winograd_run(const vz_exec *exec, const vz_conv_shape *shape, const float *x, const vz_panels *packed,
                      const vz_epilogue *epilogue, float *y);

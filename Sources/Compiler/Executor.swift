@@ -36,6 +36,7 @@ public final class Executor {
   public init(_ plan: Plan, program: Program, pool: OpaquePointer?) {
     self.plan = plan
     self.program = program
+    program.weights.pack(pool)
     arena = TensorBuffer(byteCount: plan.arenaByteCount, isZeroed: false)
     constants = plan.constants.map(\.aligned)
     pointerCount = plan.steps.reduce(0) { $0 + $1.inputs.count + $1.outputs.count }

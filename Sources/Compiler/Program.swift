@@ -16,6 +16,10 @@ public struct CompileOptions: Sendable {
   public var level: vz_cpu_level
   /// Whether elementwise operators are joined into loops.
   public var fusesElementwise: Bool
+  /// Whether packed weights must not take more memory than the model's, even if more would be faster.
+  public var savesMemory = false
+  /// Weights that another process packed for the same model, level and options.
+  public var packedWeights: (any PackedWeightSource)?
 
   public init(
     threads: Int = 1, isReference: Bool = false, memoryLimit: Int = CompileOptions.defaultMemoryLimit,
@@ -73,10 +77,16 @@ public final class Program: Sendable {
     self.log = log
     outputTypes = zip(declared, graph.outputs).map { $0 == .unknown ? graph[$1].type : $0 }
     self.options = options
-    target = Target(level: options.level, threads: options.threads, isReference: options.isReference)
-    weights = WeightCache(names: graph.values.map(\.name))
+    target = Target(
+      level: options.level, threads: options.threads, isReference: options.isReference,
+      savesMemory: options.savesMemory)
+    weights = WeightCache(names: graph.values.map(\.name), stored: options.packedWeights, isDeferred: true)
+    // Values of different graphs may have the same name.
+    var bodyOptions = options
+    bodyOptions.packedWeights = nil
+    let ownOptions = bodyOptions
     bodies = try graph.compiledBodies { body throws(CompileError) in
-      try Program(body, registry: registry, options: options)
+      try Program(body, registry: registry, options: ownOptions)
     }
   }
 

@@ -47,8 +47,11 @@ public final class AtomicFile {
   }
 
   /// Writes what is left to the disk. The file still has its temporary name.
-  package func finish() throws(SystemError) {
+  ///
+  /// - Parameter isDurable: whether the content must outlive a loss of power; else the system writes it when it likes.
+  package func finish(isDurable: Bool = true) throws(SystemError) {
     try flush()
+    guard isDurable else { return }
     guard fsync(descriptor) == 0 else { throw SystemError(errno) }
   }
 

@@ -15,7 +15,7 @@ extension MappedFile {
       guard status.st_size <= byteLimit else {
         throw FileError(path: path, "takes \(status.st_size) bytes and the limit is \(byteLimit)")
       }
-      try self.init(descriptor: file.raw, byteCount: Int(status.st_size))
+      try self.init(descriptor: file.raw, status: status)
     } catch let error as FileError {
       throw error
     } catch let error as SystemError {

@@ -120,13 +120,21 @@ public struct KernelContext: Sendable {
 
   public func constant(_ index: Int) -> Tensor? { index < inputs.count ? inputs[index]?.constant : nil }
 
-  /// The result of repacking constant weights, made once per program and shared by every plan and session.
+  /// Where constant weights will be in the form that the kernel reads, made once per program and shared by every plan
+  /// and session.
   ///
-  /// `purpose` names the packing, with all that it depends on besides the node: `"conv/avx512/32"`.
+  /// - Parameters:
+  ///   - purpose: names the packing, with all that it depends on besides the node: `"conv/avx512/32"`.
+  ///   - isIntact: whether what kernels trust in packed bytes that come from a file, such as sizes, is what `fill` writes.
+  ///   - fill: writes every byte. It is called before the kernel runs, but maybe not before this returns, and on any
+  ///     thread.
   public func packed(
-    _ purpose: String, byteCount: Int, _ fill: (UnsafeMutableRawPointer) throws(OperatorError) -> Void
-  ) throws(OperatorError) -> TensorBuffer {
-    try weights.buffer(node: node, purpose: purpose, byteCount: byteCount, fill)
+    _ purpose: String, byteCount: Int, isIntact: @Sendable (UnsafeRawPointer) -> Bool = { _ in true },
+    _ fill: @escaping @Sendable (UnsafeMutableRawPointer) -> Void
+  ) -> TensorBuffer {
+    weights.buffer(
+      node: node, purpose: purpose, byteCount: byteCount, sources: inputs.compactMap { $0?.constant },
+      isIntact: isIntact, fill)
   }
 
   public func invalid(_ reason: String) -> OperatorError { OperatorError(.invalid, node: node.label, reason) }
@@ -141,7 +149,13 @@ public struct Target: @unchecked Sendable {
   /// True in reference mode, where operators use scalar kernels and no fast paths.
   public let isReference: Bool
 
-  public init(level: vz_cpu_level = vz_cpu_default(), threads: Int, isReference: Bool = false) {
+  /// True where packed weights must not take more memory than the model's, even if more would be faster.
+  public let savesMemory: Bool
+
+  public init(
+    level: vz_cpu_level = vz_cpu_default(), threads: Int, isReference: Bool = false, savesMemory: Bool = false
+  ) {
+    self.savesMemory = savesMemory
     self.level = isReference ? VZ_CPU_SCALAR : level
     kernels = vz_kernels_at(self.level)
     self.threads = threads

@@ -22,6 +22,8 @@ public struct Benchmark: Sendable, Encodable {
   public var processorSeconds: Double
   /// The most memory the process has held, in bytes.
   public var peakMemoryByteCount: Int
+  /// What became of files of packed weights.
+  public var packedWeights: [String]
 
   /// - Parameters:
   ///   - progress: called after each timed run with the number of runs done.
@@ -55,7 +57,8 @@ public struct Benchmark: Sendable, Encodable {
       loadSeconds: loaded - began, firstRunSeconds: first, warmUpRuns: warmUp, runs: repeats, minimum: sorted[0],
       median: quantile(0.5, of: sorted), mean: seconds.reduce(0, +) / Double(repeats),
       percentile99: quantile(0.99, of: sorted), maximum: sorted[repeats - 1],
-      processorSeconds: processor / Double(repeats), peakMemoryByteCount: Inspection.peakMemoryByteCount())
+      processorSeconds: processor / Double(repeats), peakMemoryByteCount: Inspection.peakMemoryByteCount(),
+      packedWeights: model.packedWeightNotes)
   }
 }
 

@@ -61,7 +61,7 @@ final class ExternalData {
     guard status.st_size <= limits.fileByteCount else {
       throw Refusal("\(quoted(location)) takes \(status.st_size) bytes and the limit is \(limits.fileByteCount)")
     }
-    return try MappedFile(descriptor: file.raw, byteCount: Int(status.st_size))
+    return try MappedFile(descriptor: file.raw, status: status)
   }
 
   private func describe(_ error: SystemError) -> String {

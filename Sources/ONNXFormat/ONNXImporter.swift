@@ -58,7 +58,7 @@ public enum ONNXImporter {
       let status = try file.status()
       if let kind = status.kindIfNotRegular { throw ImportError(path: path, problem: .notAFile(kind)) }
       try checkSize(Int(status.st_size), path: path, limits)
-      return try MappedFile(descriptor: file.raw, byteCount: Int(status.st_size))
+      return try MappedFile(descriptor: file.raw, status: status)
     } catch let error as ImportError {
       throw error
     } catch let error as SystemError {
@@ -79,6 +79,7 @@ public enum ONNXImporter {
         bytes: bytes, owner: owner, payloads: skeleton.payloads, path: path, limits: limits,
         external: ExternalData(folder: folder, limits: limits))
       var model = try ModelReader(tensors: tensors).read(message)
+      model.structureHash = ContentHash(of: UnsafeRawBufferPointer(skeleton.message.bytes))
       model.mappings = (mapping.map { [$0] } ?? []) + tensors.external.mappings
       return model
     } catch {

@@ -18,6 +18,9 @@ public struct ONNXModel: Sendable {
   /// The files that constants of the graph still lie in.
   public internal(set) var mappings: [MappedFile] = []
 
+  /// What the file says besides the data of its larger tensors; nil for a model that was made in memory.
+  public internal(set) var structureHash: ContentHash?
+
   public init(graph: Graph, opsets: [String: Int], irVersion: Int = 10) {
     self.graph = graph
     self.opsets = opsets

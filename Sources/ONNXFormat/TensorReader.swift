@@ -1,4 +1,5 @@
 import COnnx
+import Files
 import Tensors
 
 /// Turns `TensorProto` messages into tensors, over the file's pages where their data stayed there.
@@ -283,7 +284,9 @@ final class TensorReader {
   ) -> Tensor {
     let part = UnsafeRawBufferPointer(rebasing: file[range])
     guard part.count < Self.borrowThreshold else {
-      return Tensor(type, shape, buffer: TensorBuffer(borrowing: part, owner: owner))
+      let isFileBacked = owner is MappedFile
+      return Tensor(
+        type, shape, buffer: TensorBuffer(borrowing: part, owner: owner, isFileBacked: isFileBacked))
     }
     let tensor = Tensor(type, shape)
     if let start = part.baseAddress { tensor.buffer.base.copyMemory(from: start, byteCount: part.count) }

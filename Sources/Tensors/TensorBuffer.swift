@@ -14,6 +14,8 @@ public final class TensorBuffer: @unchecked Sendable {
   private let release: () -> Void
   /// False for memory that must not be written, such as a mapped file.
   public let isWritable: Bool
+  /// True for memory that the system can read again from a file.
+  public let isFileBacked: Bool
 
   /// The alignment of memory that buffers allocate, in bytes: a cache line, and the widest vector.
   public static let alignment = 64
@@ -26,6 +28,7 @@ public final class TensorBuffer: @unchecked Sendable {
     base = memory
     self.byteCount = byteCount
     isWritable = true
+    isFileBacked = false
     release = { free(memory) }
   }
 
@@ -39,6 +42,7 @@ public final class TensorBuffer: @unchecked Sendable {
     base = memory
     self.byteCount = byteCount
     isWritable = true
+    isFileBacked = false
     release = {
       free(memory)
       budget.release(reserved)
@@ -57,11 +61,24 @@ public final class TensorBuffer: @unchecked Sendable {
   }
 
   /// Wraps bytes that `owner` keeps alive.
-  public init(borrowing bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+  ///
+  /// - Parameter isFileBacked: whether they are a file's, mapped for reading.
+  public init(borrowing bytes: UnsafeRawBufferPointer, owner: AnyObject, isFileBacked: Bool = false) {
     base = UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? UnsafeRawPointer(Self.nothing))
     byteCount = bytes.count
     isWritable = false
+    self.isFileBacked = isFileBacked
     release = { _ = owner }
+  }
+
+  /// Lets the system take back the memory of a file's whole pages; they are read again when they are needed.
+  public func adviseUnneeded() {
+    guard isFileBacked else { return }
+    let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+    let start = (UInt(bitPattern: base) + page - 1) / page * page
+    let end = (UInt(bitPattern: base) + UInt(byteCount)) / page * page
+    guard start < end, let pages = UnsafeMutableRawPointer(bitPattern: start) else { return }
+    madvise(pages, Int(end - start), MADV_DONTNEED)
   }
 
   private nonisolated(unsafe) static let nothing = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)

@@ -2,6 +2,7 @@ import Compiler
 import GraphIR
 import ONNXFormat
 import Operators
+import WeightStore
 @_exported import Tensors
 
 /// How a model is opened.
@@ -14,6 +15,14 @@ public struct ModelOptions: Sendable {
   public var memoryLimit: Int?
   /// Names of optimizations to leave out (`Pipeline.stageNames`); for finding the one to blame.
   public var withoutPasses: Set<String> = []
+  /// Packs weights into no more memory than they take in the model, at the price of speed.
+  public var savesMemory = false
+  /// A folder that keeps packed weights from process to process, `userCache`, or an empty name for none. Nil for what
+  /// the environment's VISEME_CACHE says, which is none if there is no such variable.
+  public var cacheFolder: String?
+
+  /// Stands for the user's own folder: `$XDG_CACHE_HOME/viseme`, or `~/.cache/viseme`.
+  public static let userCache = "auto"
 
   public init(threads: Int = 1, isReference: Bool = false, memoryLimit: Int? = nil) {
     self.threads = threads
@@ -24,6 +33,7 @@ public struct ModelOptions: Sendable {
   var compileOptions: CompileOptions {
     var options = CompileOptions(threads: threads, isReference: isReference)
     if let memoryLimit { options.memoryLimit = memoryLimit }
+    options.savesMemory = savesMemory
     options.omit(withoutPasses)
     return options
   }
@@ -36,6 +46,8 @@ public enum VisemeError: Error, Sendable, CustomStringConvertible {
   case compiling(model: String, CompileError)
   /// A name that the model does not have.
   case unknownName(model: String, name: String, known: [String])
+  /// Packed weights cannot be written.
+  case packedWeights(model: String, reason: String)
 
   public var description: String {
     switch self {
@@ -43,6 +55,7 @@ public enum VisemeError: Error, Sendable, CustomStringConvertible {
     case .compiling(let model, let error): "\(model): \(error)"
     case .unknownName(let model, let name, let known):
       "\(model): there is no “\(name)”; there are \(known.joined(separator: ", "))"
+    case .packedWeights(let model, let reason): "\(model): packed weights: \(reason)"
     }
   }
 }
@@ -53,12 +66,24 @@ public final class Model: Sendable {
   public let name: String
   public let program: Program
 
-  /// The model's file as it is mapped; nil for a graph built in memory.
+  /// The model's files as they are mapped; nil for a graph built in memory.
   private let source: ONNXModel?
+  /// Where its packed weights are kept; nil where they are not.
+  let store: PackedWeightStore?
+  /// How the file was opened; nil for a model without one.
+  let origin: Origin?
+
+  struct Origin: Sendable {
+    var path: String
+    var options: ModelOptions
+    var model: ONNXModel
+  }
 
   /// Opens an `.onnx` file. Weights stay in the mapped file until they are packed.
   public convenience init(path: String, options: ModelOptions = ModelOptions()) throws(VisemeError) {
-    try self.init(name: path, options: options) { () throws(ImportError) in try ONNXImporter.load(path: path) }
+    try self.init(name: path, path: path, options: options) { () throws(ImportError) in
+      try ONNXImporter.load(path: path)
+    }
   }
 
   /// Reads an encoded model, whose bytes are copied; without `baseDirectory` it must not have external data.
@@ -72,7 +97,7 @@ public final class Model: Sendable {
   }
 
   private convenience init(
-    name: String, options: ModelOptions, load: () throws(ImportError) -> ONNXModel
+    name: String, path: String? = nil, options: ModelOptions, load: () throws(ImportError) -> ONNXModel
   ) throws(VisemeError) {
     let source: ONNXModel
     do {
@@ -86,33 +111,45 @@ public final class Model: Sendable {
     } catch {
       throw .compiling(model: name, .graphProblem(error))
     }
-    try self.init(expanded.graph, source: expanded, name: name, options: options)
+    let origin = path.map { Origin(path: $0, options: options, model: expanded) }
+    try self.init(expanded.graph, source: expanded, origin: origin, name: name, options: options)
   }
 
   /// Compiles a graph built in memory.
   public convenience init(_ graph: Graph, name: String, options: ModelOptions = ModelOptions()) throws(VisemeError) {
-    try self.init(graph, source: nil, name: name, options: options)
+    try self.init(graph, source: nil, origin: nil, name: name, options: options)
   }
 
   private convenience init(
-    _ graph: Graph, source: ONNXModel?, name: String, options: ModelOptions
+    _ graph: Graph, source: ONNXModel?, origin: Origin?, name: String, options: ModelOptions
   ) throws(VisemeError) {
+    let store = origin.flatMap { PackedWeightStore($0) }
+    var compileOptions = options.compileOptions
+    compileOptions.packedWeights = store
     do {
-      self.init(program: try Program(graph, options: options.compileOptions), name: name, source: source)
+      let program = try Program(graph, options: compileOptions)
+      self.init(program: program, name: name, source: source, origin: origin, store: store)
     } catch {
       throw .compiling(model: name, error)
     }
   }
 
-  private init(program: Program, name: String, source: ONNXModel?) {
+  private init(
+    program: Program, name: String, source: ONNXModel?, origin: Origin?, store: PackedWeightStore?
+  ) {
+    self.store = store
+    self.origin = origin
     self.program = program
     self.name = name
     self.source = source
   }
 
-  /// Lets the system take back the pages of the file that were read to pack weights; they are read again if a new
-  /// plan needs them.
-  func releasePages() { source?.adviseUnneeded() }
+  /// To be called when a session has made plans: keeps the packed weights, and lets the system take back the pages of
+  /// the file that were read to pack them; they are read again if a new plan needs them.
+  func finishPreparation() {
+    keepPackedWeights()
+    source?.adviseUnneeded()
+  }
 
   /// The names and types of the inputs, in the model's order; nothing is known of the type of what is no tensor.
   public var inputs: [(name: String, type: TensorType)] { inputValues.map { ($0.name, $0.type.orOpenTensor) } }

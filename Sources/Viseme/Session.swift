@@ -53,7 +53,7 @@ public final class Session {
     values inputs: [RuntimeValue], options: RunOptions = RunOptions()
   ) throws(VisemeError) -> [RuntimeValue] {
     let made = runner.madeStageCount
-    defer { if runner.madeStageCount > made { model.releasePages() } }
+    defer { if runner.madeStageCount > made { model.finishPreparation() } }
     let graph = model.program.graph
     let given = inputs.enumerated().map { index, value in
       index < graph.inputs.count ? value.wrapped(for: graph[graph.inputs[index]].type) : value
@@ -101,7 +101,7 @@ public final class Session {
   func executor(for types: [TensorType]) throws(VisemeError) -> Executor {
     do {
       let made = runner.madeStageCount
-      defer { if runner.madeStageCount > made { model.releasePages() } }
+      defer { if runner.madeStageCount > made { model.finishPreparation() } }
       return try runner.executor(for: types)
     } catch {
       throw .compiling(model: model.name, error)

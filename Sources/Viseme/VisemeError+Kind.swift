@@ -8,7 +8,7 @@ extension VisemeError {
     switch self {
     case .importing(let error): return error.isUnsupported
     case .compiling(_, .operatorProblem(let error)): return error.kind == .unsupported
-    case .compiling, .unknownName: return false
+    case .compiling, .unknownName, .packedWeights: return false
     }
   }
 }

@@ -28,6 +28,7 @@ extension Failure {
     switch error {
     case .importing(let problem): self.init(problem)
     case .compiling(_, let problem): self.init(problem)
+    case .packedWeights: self.init(Int(VISEME_SYSTEM), "\(error)")
     case .unknownName: self.init(Int(VISEME_INVALID_ARGUMENT), "\(error)")
     }
     message = "\(error)"

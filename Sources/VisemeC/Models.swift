@@ -24,13 +24,16 @@ extension ModelOptions {
     let options = try options(
       given,
       default: viseme_model_options(
-        struct_size: MemoryLayout<viseme_model_options>.size, threads: 1, is_reference: 0, memory_limit_bytes: 0))
+        struct_size: MemoryLayout<viseme_model_options>.size, threads: 1, is_reference: 0, memory_limit_bytes: 0,
+        cache_directory: nil, is_low_memory: 0))
     guard (0...1024).contains(options.threads) else {
       throw .argument("threads is \(options.threads); give 0 for one per core, or 1 to 1024")
     }
     self.init(
       threads: Int(options.threads), isReference: options.is_reference != 0,
       memoryLimit: options.memory_limit_bytes == 0 ? nil : Int(clamping: options.memory_limit_bytes))
+    cacheFolder = options.cache_directory.map { String(cString: $0) }
+    savesMemory = options.is_low_memory != 0
   }
 }
 

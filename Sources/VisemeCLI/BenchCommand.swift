@@ -14,6 +14,7 @@ struct BenchCommand: ParsableCommand {
         viseme bench model.onnx
         viseme bench model.onnx --threads 2 --repeat 200 --warmup 20 --json
         viseme bench model.onnx --shape audio=1,16000 --shape batch=4
+        viseme bench model.onnx --cache-dir auto
         viseme bench model.onnx --without fuse-activations
 
       \(CommandStatus.help)
@@ -57,6 +58,7 @@ struct BenchCommand: ParsableCommand {
     table.add(["99th percentile", timeText(figures.percentile99)])
     table.add(["processor time a run", timeText(figures.processorSeconds)])
     table.add(["peak memory", byteText(figures.peakMemoryByteCount)])
+    for note in figures.packedWeights { table.add(["", note]) }
     return table.text
   }
 }

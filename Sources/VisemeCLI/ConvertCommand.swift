@@ -1,6 +1,7 @@
 import ArgumentParser
 import Compiler
 import Conversion
+import Inspection
 import ONNXFormat
 import Viseme
 
@@ -17,6 +18,7 @@ struct ConvertCommand: ParsableCommand {
         viseme convert model.onnx fixed.onnx --shape x=1,3,96,96 --opset 17
         viseme convert model.onnx half.onnx --fp16
         viseme convert model.onnx large.onnx --external-data
+        viseme convert model.onnx --prepack
         viseme convert model.onnx part.onnx --extract features:logits,score --no-optimize
 
       \(CommandStatus.help)
@@ -24,8 +26,8 @@ struct ConvertCommand: ParsableCommand {
 
   @Argument(help: "The model to read.")
   var input: String
-  @Argument(help: "The model to write; it appears whole, and may be the one that is read.")
-  var output: String
+  @Argument(help: "The model to write; it appears whole, and may be the one that is read. With --prepack it may be left out.")
+  var output: String?
   @Option(help: "The version of ONNX's operator set to write. Without it: the model's own.")
   var opset: Int?
   @Flag(help: "Store float32 weights as float16, with a Cast behind each: half the size, computed as before.")
@@ -41,6 +43,10 @@ struct ConvertCommand: ParsableCommand {
   var extract: String?
   @Flag(name: .customLong("no-optimize"), help: "Leave the nodes as they are, but for what is asked.")
   var keepsNodes = false
+  @Flag(help: "Also write the packed weights beside the model, for this processor: it then opens in a moment.")
+  var prepack = false
+  @Flag(help: "With --prepack: pack weights into no more memory than they take in the model.")
+  var lowMemory = false
   @Option(help: "Seconds after which the command gives up with status 1.")
   var timeLimit: Double?
   @Flag(help: "Print nothing but errors.")
@@ -48,6 +54,11 @@ struct ConvertCommand: ParsableCommand {
 
   func validate() throws {
     if let opset, !(1...28).contains(opset) { throw ValidationError("--opset is 1 to 28, not \(opset)") }
+    if output == nil, !prepack { throw ValidationError("name the model to write, or give --prepack") }
+    if output == nil, opset != nil || fp16 || externalData || extract != nil || keepsNodes {
+      throw ValidationError("name the model to write: a conversion is asked for")
+    }
+    if lowMemory, !prepack { throw ValidationError("--low-memory goes with --prepack") }
     if extract != nil, cut == nil {
       throw ValidationError("--extract is INPUTS:OUTPUTS, each a list of names with commas between")
     }
@@ -56,24 +67,47 @@ struct ConvertCommand: ParsableCommand {
   func run() throws {
     try CommandStatus.report {
       TimeLimit.start(seconds: timeLimit, command: input)
-      var conversion = ModelConversion()
-      conversion.optimizes = !keepsNodes
-      conversion.opset = opset
-      conversion.storesHalves = fp16
-      conversion.shapes = Dictionary(shape.map { ($0.name, $0.shape) }, uniquingKeysWith: { _, last in last })
-      conversion.cut = cut
-      let source = try ONNXImporter.load(path: input)
-      let model: ONNXModel, notes: [String]
-      do {
-        (model, notes) = try conversion.convert(source, name: input)
-      } catch let error as CompileError {
-        throw VisemeError.compiling(model: input, error)
-      }
+      if let output { try convert(to: output) }
+      if prepack { try pack(output ?? input) }
       TimeLimit.stop()
-      try ONNXExporter.write(
-        model, to: output, options: ONNXExporter.Options(externalDataThreshold: externalData ? 1024 : nil))
-      if !quiet { for note in notes { print(note) } }
     }
+  }
+
+  private var shapes: [String: Shape] {
+    Dictionary(shape.map { ($0.name, $0.shape) }, uniquingKeysWith: { _, last in last })
+  }
+
+  private func pack(_ path: String) throws {
+    var options = ModelOptions()
+    options.savesMemory = lowMemory
+    options.cacheFolder = ""
+    let model = try Model(path: path, options: options)
+    var source = InputSource()
+    // A conversion has fixed the shapes that it was given.
+    if output == nil { source.shapes = shapes }
+    var known: [String: Shape] = [:]
+    for (input, type) in zip(model.inputs, try source.types(for: model) ?? []) { known[input.name] = type.shape }
+    let written = try model.writePackedWeights(known)
+    if !quiet { print("packed weights are in \(written)") }
+  }
+
+  private func convert(to output: String) throws {
+    var conversion = ModelConversion()
+    conversion.optimizes = !keepsNodes
+    conversion.opset = opset
+    conversion.storesHalves = fp16
+    conversion.shapes = shapes
+    conversion.cut = cut
+    let source = try ONNXImporter.load(path: input)
+    let model: ONNXModel, notes: [String]
+    do {
+      (model, notes) = try conversion.convert(source, name: input)
+    } catch let error as CompileError {
+      throw VisemeError.compiling(model: input, error)
+    }
+    try ONNXExporter.write(
+      model, to: output, options: ONNXExporter.Options(externalDataThreshold: externalData ? 1024 : nil))
+    if !quiet { for note in notes { print(note) } }
   }
 
   private var cut: (inputs: [String], outputs: [String])? {

@@ -13,6 +13,13 @@ struct ModelOptionGroup: ParsableArguments {
   var reference = false
   @Option(help: "Memory that weights and values may take, such as 512M or 2G. Without it: 3/4 of the machine's.")
   var memoryLimit: ByteCount?
+  @Flag(help: "Pack weights into no more memory than they take in the model, at the price of speed.")
+  var lowMemory = false
+  @Option(
+    help: ArgumentHelp(
+      "Folder that keeps packed weights, so that the model opens sooner next time; auto: ~/.cache/viseme. Without it: $VISEME_CACHE, or none.",
+      valueName: "folder"))
+  var cacheDir: String?
   @Option(help: "Seconds after which the command gives up with status 1.")
   var timeLimit: Double?
   @Option(
@@ -34,6 +41,8 @@ struct ModelOptionGroup: ParsableArguments {
   var options: ModelOptions {
     var options = ModelOptions(threads: threads, isReference: reference, memoryLimit: memoryLimit?.value)
     options.withoutPasses = Set(withoutPasses)
+    options.savesMemory = lowMemory
+    options.cacheFolder = cacheDir
     return options
   }
 }

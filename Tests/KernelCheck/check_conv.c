@@ -288,6 +288,21 @@ CHECK_KERNEL(winograd_out_f32) {
   check_near(env, count, got, want, 3e-4, 2e-5);
 }
 
+CHECK_KERNEL(winograd_weights_f32) {
+  size_t count = check_size(env, 64), step = count + check_range(env, 0, 3), g_step = 9 * check_range(env, 1, 5);
+  vz_winograd_weights filters = {.count = count, .g = check_f32(env, (count - 1) * g_step + 9), .g_step = g_step,
+                                 .u_step = step};
+  if (check_random(env) % 2) filters.scale = check_f32(env, count);
+  size_t size = (VZ_WINOGRAD_TAPS - 1) * step + count;
+  float *got = check_f32(env, size), *want = check_copy(env, size * sizeof *want, got);
+  check_note(env, "count=%zu step=%zu scaled=%d", count, g_step, filters.scale != NULL);
+  filters.u = got;
+  env->kernels->winograd_weights_f32(&filters);
+  filters.u = want;
+  env->reference->winograd_weights_f32(&filters);
+  check_near(env, size, got, want, 1e-7, 1e-6);
+}
+
 CHECK_KERNEL(strip_f32) {
   vz_strip s = {.channels = check_size(env, 200), .pixels = check_range(env, 1, 11)};
   s.rows = check_range(env, 0, 4);

@@ -168,8 +168,13 @@ typedef struct viseme_model_options {
   int32_t threads;      /* of each session, the caller's included; 0: one for each core (big cores, where they differ) */
   int32_t is_reference; /* not 0: every operator by its scalar reference, without optimization */
   uint64_t memory_limit_bytes; /* for weights and one session's values together; 0: three quarters of the machine's */
+  /* A folder that keeps packed weights, so that the next process opens the model sooner; "auto": the user's own
+     ($XDG_CACHE_HOME/viseme or ~/.cache/viseme); "": none; NULL: what the environment's VISEME_CACHE says, or none.
+     Files in it that are damaged or of another model are packed anew; what cannot be written is left. */
+  const char *cache_directory;
+  int32_t is_low_memory; /* not 0: packs weights into no more memory than the model's, even if more would be faster */
 } viseme_model_options;
-#define VISEME_MODEL_OPTIONS_INIT {sizeof(viseme_model_options), 1, 0, 0}
+#define VISEME_MODEL_OPTIONS_INIT {sizeof(viseme_model_options), 1, 0, 0, NULL, 0}
 
 /* What a model says of an input or output. */
 typedef struct viseme_value_info {

@@ -77,12 +77,14 @@ struct Convolution: @unchecked Sendable {
     (shape.out_ld, shape.out_row, shape.out_batch) = (y.pixel, y.row, y.image)
     stagingByteCount = staging.byteCount
     threads = UInt32(context.target.threads)
+    savesMemory = context.target.savesMemory
     if let scale = epilogue.scale, scale.count != channels {
       throw context.invalid("\(scale.count) folded scales do not fit \(channels) channels")
     }
   }
 
   private let stagingByteCount: Int
+  private let savesMemory: Bool
   private let threads: UInt32
 
   /// One filter for each channel.
@@ -122,10 +124,11 @@ struct Convolution: @unchecked Sendable {
     if let constant = context.constant(1) {
       let level = String(cString: vz_cpu_name(context.target.level))
       let purpose = "convolution/\(level)/\(packing.name)"
-      let buffer = try context.packed(purpose, byteCount: packing.byteCount) { bytes in
-        let slice = TensorBuffer(byteCount: weightSlices > 1 ? constant.byteCount / weightSlices : 0)
+      let sliceByteCount = weightSlices > 1 ? constant.byteCount / weightSlices : 0
+      let buffer = context.packed(purpose, byteCount: packing.byteCount, isIntact: packing.isLaidOut) { bytes in
+        let slice = TensorBuffer(byteCount: sliceByteCount, isZeroed: false)
         packing.pack(constant.baseAddress.assumingMemoryBound(to: Float.self), slice.base, into: bytes)
-        withExtendedLifetime(constant) {}
+        withExtendedLifetime((constant, slice)) {}
       }
       retained.append(buffer)
       unread.insert(1)
@@ -259,6 +262,8 @@ extension Convolution {
     private let algorithm: vz_conv_algorithm
     /// Bytes of one slice, a multiple of the alignment.
     let sliceByteCount: Int
+    /// Bytes at the end of a slice that are not used.
+    private let spareByteCount: Int
 
     fileprivate init(_ convolution: Convolution, _ kernels: UnsafePointer<vz_kernels>) {
       isTransposed = convolution.isTransposed
@@ -274,7 +279,8 @@ extension Convolution {
       }
       // Weights that come with every run are packed for every run: then the least packing is best.
       let choosesFreely = !isTransposed && !isDepthwise && convolution.hasConstantWeights
-      algorithm = choosesFreely ? withUnsafePointer(to: shape) { vz_conv_choose($0) } : VZ_CONV_AUTO
+      algorithm = choosesFreely && !convolution.savesMemory
+        ? withUnsafePointer(to: shape) { vz_conv_choose($0) } : VZ_CONV_AUTO
       let (algorithm, isDepthwise) = (self.algorithm, self.isDepthwise)
       let byteCount = withUnsafePointer(to: shape) { shape in
         convolution.isTransposed
@@ -282,6 +288,7 @@ extension Convolution {
           : isDepthwise ? vz_depthwise_pack_bytes(kernels, shape) : vz_conv_pack_bytes(kernels, shape, algorithm)
       }
       sliceByteCount = (byteCount + 63) / 64 * 64
+      spareByteCount = sliceByteCount - byteCount
     }
 
     var byteCount: Int { sliceByteCount * slices }
@@ -289,6 +296,19 @@ extension Convolution {
     /// How the weights are packed, for the cache.
     var name: String { isTransposed ? "transposed" : isDepthwise ? "depthwise" : "\(algorithm.rawValue)" }
     var retained: [TensorBuffer] { scale.map { [$0] } ?? [] }
+
+    /// Whether packed bytes have the headers that the drivers trust.
+    func isLaidOut(_ packed: UnsafeRawPointer) -> Bool {
+      guard !isDepthwise else { return true }
+      return withUnsafePointer(to: shape) { shape in
+        (0..<slices).allSatisfy { index in
+          let slice = packed + index * sliceByteCount
+          return isTransposed
+            ? vz_conv_transpose_pack_fits(kernels, shape, slice)
+            : vz_conv_pack_fits(kernels, shape, algorithm, slice)
+        }
+      }
+    }
 
     /// Packs every slice of the weights. `slice` has room for one slice if there are several.
     func pack(_ weights: UnsafePointer<Float>, _ slice: UnsafeMutableRawPointer, into target: UnsafeMutableRawPointer) {
@@ -312,6 +332,8 @@ extension Convolution {
             vz_conv_pack_f32(kernels, shape, algorithm, source, scale, target + index * sliceByteCount)
           }
         }
+        let end = target + (index + 1) * sliceByteCount
+        (end - spareByteCount).initializeMemory(as: UInt8.self, repeating: 0, count: spareByteCount)
       }
     }
   }

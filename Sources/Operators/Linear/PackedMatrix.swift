@@ -42,20 +42,20 @@ struct PackedMatrix: @unchecked Sendable {
     }
     let level = String(cString: vz_cpu_name(context.target.level))
     let (kernels, rowStride, columnStride, byteCount) = (kernels, rowStride, columnStride, byteCount)
-    constant = try context.packed("matrix/\(input)/\(offset)/\(level)", byteCount: max(byteCount * count, 64)) { target in
-      var scaled: TensorBuffer?
-      var source = tensor.baseAddress.assumingMemoryBound(to: Float.self)
-      if factor != 1 {
-        let copy = TensorBuffer(byteCount: tensor.byteCount)
-        let values = copy.base.assumingMemoryBound(to: Float.self)
-        for index in 0..<tensor.count { values[index] = source[index] * factor }
-        (scaled, source) = (copy, UnsafePointer(values))
-      }
+    let table = Captured(kernels)
+    let isIntact = { @Sendable (packed: UnsafeRawPointer) in
+      (0..<count).allSatisfy { vz_gemm_pack_b_fits(table.value, k, n, packed + $0 * byteCount) }
+    }
+    constant = context.packed(
+      "matrix/\(input)/\(offset)/\(count)x\(k)x\(n)/\(level)", byteCount: max(byteCount * count, 64), isIntact: isIntact
+    ) { target in
+      let source = tensor.baseAddress.assumingMemoryBound(to: Float.self) + offset
       for index in 0..<count {
-        vz_gemm_pack_b_f32(
-          kernels, k, n, source + offset + index * matrixStride, rowStride, columnStride, target + index * byteCount)
+        let matrix = target + index * byteCount
+        vz_gemm_pack_b_f32(table.value, k, n, source + index * matrixStride, rowStride, columnStride, matrix)
+        vz_gemm_scale_b_f32(matrix, factor)
       }
-      withExtendedLifetime((scaled, tensor)) {}
+      withExtendedLifetime(tensor) {}
     }
   }
 

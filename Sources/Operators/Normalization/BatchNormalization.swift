@@ -75,7 +75,7 @@ public struct BatchNormalization: AffineOperator {
     let map = ChannelMap(x: x, y: y, channels: channels, isPerElement: isPerElement)
     let inPlace: Set<Int> = x.layout == y.layout ? [0] : []
     if let (scale, shift) = affine(constants: context.inputs.map { $0?.constant }) {
-      let values = try context.packed("affine", byteCount: channels * 8) { bytes in
+      let values = context.packed("affine", byteCount: channels * 8) { bytes in
         let target = bytes.assumingMemoryBound(to: Float.self)
         for c in 0..<channels { (target[c], target[channels + c]) = (scale[c], shift[c]) }
       }

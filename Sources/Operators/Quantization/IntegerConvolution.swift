@@ -64,7 +64,7 @@ struct IntegerConvolution: @unchecked Sendable {
     let byteCount = max(filters * row * 2, 2)
     let (filters, terms, row, type, zeroCount) = (filters, terms, row, w.dataType, zeroCount)
     if let tensor = w.constant, zeros == nil || zeros! != nil {
-      packed = try context.packed("integer", byteCount: byteCount) { target in
+      packed = context.packed("integer", byteCount: byteCount) { target in
         Self.widen(
           tensor.baseAddress, (zeros ?? nil).map { ($0.baseAddress, zeroCount) }, type, filters: filters, terms: terms,
           row: row, target.assumingMemoryBound(to: Int16.self))

@@ -62,7 +62,7 @@ struct IntegerProduct: @unchecked Sendable {
       let values = (zeros ?? [0]).map { Int16(truncatingIfNeeded: $0) }
       let (bytes, count, step) = (packedByteCount, products.rightCount, values.count == 1 ? 0 : 1)
       let isSigned = bType == .int8
-      packed = try context.packed("integer", byteCount: bytes * count) { target in
+      packed = context.packed("integer", byteCount: bytes * count) { target in
         tensor.withUnsafeBytes { source in
           for index in 0..<count {
             let first = values.count == n * count ? index * n * step : 0

@@ -50,6 +50,7 @@ class ValueInfo(SizedStructure):
 class ModelOptions(SizedStructure):
     _fields_ = [
         ("struct_size", c_size_t), ("threads", c_int32), ("is_reference", c_int32), ("memory_limit_bytes", c_uint64),
+        ("cache_directory", c_char_p), ("is_low_memory", c_int32),
     ]
 
 

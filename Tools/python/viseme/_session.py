@@ -43,6 +43,8 @@ class InferenceSession:
         reference: bool = False,
         memory_limit: int | None = None,
         base_directory: str | os.PathLike[str] | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        low_memory: bool = False,
     ) -> None:
         """Opens a model.
 
@@ -52,10 +54,14 @@ class InferenceSession:
           reference: run every operator by its scalar reference, without optimization.
           memory_limit: bytes for weights and values together; three quarters of the machine's memory by default.
           base_directory: where external data of a model given as bytes lies; None refuses external data.
+          cache_dir: a folder that keeps packed weights, so that the next process opens the model sooner; "auto" for the
+            user's own, "" for none; by default what the environment's VISEME_CACHE says, or none.
+          low_memory: pack weights into no more memory than the model's, even if more would be faster.
         """
         lib = self._library = library()
         self._model = self._session = None
-        options = ModelOptions(threads, int(reference), memory_limit or 0)
+        cache = None if cache_dir is None else os.fsencode(cache_dir)
+        options = ModelOptions(threads, int(reference), memory_limit or 0, cache, int(low_memory))
         model, session = ctypes.c_void_p(), ctypes.c_void_p()
         if isinstance(path_or_bytes, (bytes, bytearray, memoryview)):
             data = bytes(path_or_bytes)
