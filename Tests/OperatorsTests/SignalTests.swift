@@ -174,8 +174,10 @@ import Testing
       Tensor(scalar: 4000 as Float),
     ]
     let low = 0.0, high = 2595 * log10(1 + 4000.0 / 700)
-    let edges = (0..<5).map { k in
-      Int((31 * 700 * (pow(10, (low + Double(k) * (high - low) / 5) / 2595) - 1) / 8000).rounded(.down))
+    let edges = (0..<5).map { (k: Int) -> Int in
+      let mel: Double = low + Double(k) * (high - low) / 5
+      let hertz: Double = 700 * (pow(10, mel / 2595) - 1)
+      return Int((31 * hertz / 8000).rounded(.down))
     }
     var values = [Double](repeating: 0, count: 16 * 3)
     for band in 0..<3 {
