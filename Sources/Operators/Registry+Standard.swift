@@ -50,6 +50,7 @@ extension OperatorRegistry {
     Hardmax.self,
     Identity.self,
     If.self,
+    ImageDecoder.self,
     InstanceNormalization.self,
     Inverse.self,
     IsInf.self,
