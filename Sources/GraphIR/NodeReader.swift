@@ -77,11 +77,17 @@ public struct NodeReader: Sendable {
     }
   }
 
-  /// Checks how many inputs the node lists (absent ones included).
-  public func expectInputs(_ range: ClosedRange<Int>) throws(OperatorError) {
+  /// Checks how many inputs the node lists, and that those which must be there are no empty names: as many as the least
+  /// allowed, or all where there is no most.
+  ///
+  /// - Parameter mayLackAny: whether any input may be absent, as in other domains than ONNX's own.
+  public func expectInputs(_ range: ClosedRange<Int>, mayLackAny: Bool = false) throws(OperatorError) {
     guard range.contains(inputCount) else {
       throw invalid("has \(inputCount) inputs; \(range.lowerBound) to \(range.upperBound) are allowed")
     }
+    guard !mayLackAny, node.domain.isEmpty || node.domain == "ai.onnx" else { return }
+    let required = range.upperBound == .max ? inputCount : range.lowerBound
+    if let index = (0..<required).first(where: { node.inputs[$0] == nil }) { throw invalid("input \(index) is missing") }
   }
 
   public func invalid(_ reason: String) -> OperatorError { OperatorError(.invalid, node: node.label, reason) }

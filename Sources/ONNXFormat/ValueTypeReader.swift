@@ -10,7 +10,10 @@ func valueType(_ proto: UnsafePointer<Onnx__TypeProto>?) -> ValueType {
   switch proto.value_case {
   case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
     guard let tensor = proto.tensor_type else { return .unknown }
-    return .tensor(TensorType(DataType(rawValue: tensor.pointee.elem_type), dimensions(tensor.pointee.shape)))
+    let dims = dimensions(tensor.pointee.shape)
+    // Extents that no memory holds say nothing that can be relied on; whoever computes the value finds out more.
+    guard dims?.isCountable ?? true else { return .tensor(TensorType(DataType(rawValue: tensor.pointee.elem_type), nil)) }
+    return .tensor(TensorType(DataType(rawValue: tensor.pointee.elem_type), dims))
   case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
     return .sequence(valueType(proto.sequence_type?.pointee.elem_type))
   case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
@@ -31,5 +34,18 @@ private func dimensions(_ shape: UnsafePointer<Onnx__TensorShapeProto>?) -> [Dim
       return string(dim.dim_param).map(Dimension.symbol) ?? .unknown
     default: return .unknown
     }
+  }
+}
+
+extension [Dimension] {
+  /// Whether the known extents make a number of elements and bytes that can be said.
+  fileprivate var isCountable: Bool {
+    var count = 16
+    for case .fixed(let extent) in self where extent != 0 {
+      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+      guard !overflow else { return false }
+      count = product
+    }
+    return true
   }
 }

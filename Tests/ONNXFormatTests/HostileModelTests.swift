@@ -86,6 +86,14 @@ import Testing
     #expect(problem(loading: Wire.model(graph: graph)) != nil)
   }
 
+  @Test(arguments: [[1 << 40, 1 << 40], [1 << 62, 4], [0, 1 << 40, 1 << 40]])
+  func impossibleTypesSayNothing(dims: [Int]) throws {
+    let shape = dims.flatMap { Wire.data(1, Wire.int(1, $0)) }
+    let type = Wire.data(2, Wire.data(1, Wire.int(1, 1) + Wire.data(2, shape)))
+    let model = try ONNXImporter.load(bytes: Wire.model(graph: Wire.data(11, Wire.text(1, "x") + type)))
+    #expect(model.graph[model.graph.inputs[0]].type == .tensor(TensorType(.float32, nil as [GraphIR.Dimension]?)))
+  }
+
   @Test func missingDataIsRefusedWithoutAllocating() {
     // 8 GB of float are declared and nothing is there.
     let kilobyte = [UInt8](repeating: 0, count: 1000)

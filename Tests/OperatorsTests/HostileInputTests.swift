@@ -123,4 +123,17 @@ import Testing
           node: node, inputs: operands, outputs: results, target: Target(threads: 2), weights: WeightCache(names: [])))
     }
   }
+
+  /// An empty name stands for an input that is absent.
+  @Test(arguments: [("Add", 2), ("Max", 3), ("Concat", 2), ("MatMul", 2), ("Where", 3), ("Relu", 1)])
+  func requiredInputsMustBeThere(name: String, count: Int) {
+    for absent in 0..<count {
+      let inputs = (0..<count).map { index -> ValueID? in index == absent ? nil : ValueID(index: index) }
+      let node = Node(
+        operatorName: name, version: 13, inputs: inputs, outputs: [ValueID(index: count)], attributes: ["axis": .int(0)])
+      #expect(throws: OperatorError.self, "\(name) without input \(absent)") {
+        try OperatorRegistry.standard.implementation(of: node)
+      }
+    }
+  }
 }

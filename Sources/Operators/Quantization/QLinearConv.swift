@@ -13,7 +13,7 @@ public struct QLinearConv: Operator {
   private let groups: Int
 
   public init(_ node: NodeReader) throws(OperatorError) {
-    try node.expectInputs(8...9)
+    try node.expectInputs(8...9, mayLackAny: true)
     window = try SlidingWindow(node)
     groups = try node.int("group", default: 1)
     guard groups >= 1 else { throw node.invalid("attribute “group” is \(groups); it must be at least 1") }

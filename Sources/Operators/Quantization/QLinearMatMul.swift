@@ -9,7 +9,7 @@ import Tensors
 public struct QLinearMatMul: Operator {
   public static let signatures = [Signature("QLinearMatMul", versions: 10...Signature.newestOpset)]
 
-  public init(_ node: NodeReader) throws(OperatorError) { try node.expectInputs(8...8) }
+  public init(_ node: NodeReader) throws(OperatorError) { try node.expectInputs(8...8, mayLackAny: true) }
 
   private static let types: Set<DataType> = DataType.quantizedFloats.union([.uint8, .int8]).subtracting([.float4e2m1])
 
