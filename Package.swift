@@ -56,6 +56,12 @@ let package = Package(
       ]),
 
     .executableTarget(name: "KernelCheck", dependencies: ["CKernels"], path: "Tests/KernelCheck"),
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        "Viseme", "Conversion", "Inspection", "ONNXFormat", "Compiler", "Operators", "GraphIR", "Tensors", "COnnx",
+      ],
+      path: "Tests/Fuzz"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "GraphIRTests", dependencies: ["GraphIR"]),
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
