@@ -26,6 +26,8 @@ public struct ModelIdentity: Sendable {
     var isFresh = false
     for file in files {
       text += " \(file.bytes.count) \(Self.sample(of: file.bytes).digits)"
+      // With each piece came the pages around it.
+      file.adviseUnneeded()
       times += " \(file.modificationTime)"
       if file.modificationTime > now - Self.clockTick { isFresh = true }
     }
