@@ -66,11 +66,13 @@ static void run_block(const plan *p, const vz_exec *exec, char *memory, size_t b
   }
   vz_gemm_f32(exec, count, s->keys, s->width, p->q + offset(&s->q, b, h, first), (size_t)s->q.row,
               memory + p->places.k, &e, scores, ld);
-  for (size_t i = 0; i < count; i++) {
-    exec->kernels->softmax_row_f32(false, s->keys, scores + i * ld, scores + i * ld);
+  float factors[BLOCK_MOST];
+  for (size_t i = 0; i < count; i++) factors[i] = exec->kernels->softmax_weights_f32(s->keys, scores + i * ld);
+  float *y = p->y + offset(&s->y, b, h, first);
+  vz_gemm_f32(exec, count, s->value_width, s->keys, scores, ld, memory + p->places.v, NULL, y, (size_t)s->y.row);
+  for (size_t i = 0; i < count; i++, y += s->y.row) {
+    for (size_t j = 0; j < s->value_width; j++) y[j] *= factors[i];
   }
-  vz_gemm_f32(exec, count, s->value_width, s->keys, scores, ld, memory + p->places.v, NULL,
-              p->y + offset(&s->y, b, h, first), (size_t)s->y.row);
 }
 
 static void run_tasks(void *context, size_t begin, size_t end, unsigned worker) {

@@ -14,12 +14,16 @@ VZ_SIMD_INLINE vf vf_exp(vf x) {
   p = vf_fma(p, r, vf_set(1.6666665459e-1f));
   p = vf_fma(p, r, vf_set(5.0000001201e-1f));
   p = vf_fma(p, vf_mul(r, r), vf_add(r, vf_set(1.0f)));
+#if defined(VZ_SIMD_SCALES)
+  return vf_scale(p, n);
+#else
   /* 2^n in two factors, so that the ends of the range neither overflow early nor skip the denormals. */
   vi k = vf_to_int(n);
   vi half = vi_shr(k, 1);
   vf a = vf_from_bits(vi_shl(vi_add(half, vi_set(127)), 23));
   vf b = vf_from_bits(vi_shl(vi_add(vi_sub(k, half), vi_set(127)), 23));
   return vf_mul(vf_mul(p, a), b);
+#endif
 }
 
 /* ln x; -infinity at 0, NaN below. Denormals are exact to scaling. */

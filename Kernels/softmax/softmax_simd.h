@@ -71,6 +71,8 @@ void ISA(vz_softmax_row_f32)(bool logarithm, size_t n, const float *x, float *y)
   }
 }
 
+float ISA(vz_softmax_weights_f32)(size_t n, float *x) { return (float)(1 / row_exponentials(n, x, row_top(n, x), x)); }
+
 void ISA(vz_softmax_columns_f32)(bool logarithm, size_t length, size_t cols, const float *x, ptrdiff_t x_row, float *y,
                                  ptrdiff_t y_row) {
   for (size_t c = 0; c < cols; c += VF) {

@@ -11,7 +11,7 @@ enum {
   STEP = VZ_WINOGRAD_OUT,
   LINE = 64,
   BLOCK_BYTES = 768 << 10, /* of transformed input that a task works on: it is read once per panel */
-  BLOCK_LEAST = 24,        /* tiles, or the weights are read too often */
+  BLOCK_LEAST = 36,        /* tiles, or the weights are read too often */
   BLOCK_MOST = 48,
   BLOCK_SHARED = 12,   /* tiles of a block, at least, when a small image is shared out among threads */
   BLOCK_ROUND = 12,    /* a multiple of every tile height but one */

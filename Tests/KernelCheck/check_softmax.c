@@ -17,6 +17,21 @@ CHECK_KERNEL(softmax_row_f32) {
   check_near(env, n, x, want, logarithm ? 2e-6 : 1e-38, relative);
 }
 
+CHECK_KERNEL(softmax_weights_f32) {
+  size_t n = check_size(env, 2000);
+  double reach = env->round % 3 ? 5 : 100;
+  float *got = check_f32_in(env, n, -reach, reach);
+  if (env->round % 5 == 0) got[n / 2] = -INFINITY;
+  if (env->round == 17) got[0] = NAN;
+  float *want = check_copy(env, n * sizeof *want, got), factor[2];
+  check_note(env, "n=%zu", n);
+  double relative = 1e-6 + reach * 1.2e-7;
+  factor[0] = env->kernels->softmax_weights_f32(n, got);
+  factor[1] = env->reference->softmax_weights_f32(n, want);
+  check_near(env, 1, &factor[0], &factor[1], 0, relative);
+  if (env->round != 17) check_near(env, n, got, want, 1e-38, relative);
+}
+
 CHECK_KERNEL(softmax_columns_f32) {
   size_t length = check_size(env, 60), cols = check_size(env, 80), ld = cols + check_range(env, 0, 2);
   bool logarithm = env->round % 2;
