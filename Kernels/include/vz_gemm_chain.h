@@ -13,7 +13,14 @@ typedef struct vz_gemm_stage {
   vz_act act;
 } vz_gemm_stage;
 
-/* A: [rows, k of the first stage], lda floats between rows; C: [rows, n of the last], ldc. C must not overlap A. */
-void vz_gemm_chain_f32(const vz_exec *exec, size_t rows, size_t count, const vz_gemm_stage *stages, const float *a,
-                       size_t lda, float *c, size_t ldc);
+/* Columns of A that lie together: [rows, count], ld floats between rows. */
+typedef struct vz_gemm_columns {
+  const float *from;
+  size_t ld, count;
+} vz_gemm_columns;
+
+/* A: the `parts` columns side by side, k of the first stage in all; C: [rows, n of the last], ldc. C must not overlap
+   A. */
+void vz_gemm_chain_f32(const vz_exec *exec, size_t rows, size_t count, const vz_gemm_stage *stages, size_t parts,
+                       const vz_gemm_columns *a, float *c, size_t ldc);
 size_t vz_gemm_chain_scratch_bytes(size_t count, const vz_gemm_stage *stages, unsigned threads);

@@ -22,9 +22,14 @@ vz_epilogue check_epilogue(check_env *env, size_t n) {
 CHECK_DRIVER(gemm_chain) {
   size_t rows = check_size(env, 200), count = check_range(env, 1, 4), widths[5];
   for (size_t i = 0; i <= count; i++) widths[i] = check_size(env, 80);
-  size_t lda = widths[0] + check_range(env, 0, 2), ldc = widths[count] + check_range(env, 0, 2);
-  check_note(env, "rows=%zu count=%zu %zu to %zu", rows, count, widths[0], widths[count]);
-  float *a = check_f32(env, rows * lda), *c = check_f32_raw(env, (rows - 1) * ldc + widths[count]);
+  size_t left = check_range(env, 0, widths[0] - 1), ldc = widths[count] + check_range(env, 0, 2);
+  check_note(env, "rows=%zu count=%zu %zu (%zu apart) to %zu", rows, count, widths[0], left, widths[count]);
+  vz_gemm_columns a[2] = {{NULL, 0, left}, {NULL, 0, widths[0] - left}};
+  for (size_t i = 0; i < 2; i++) {
+    a[i].ld = a[i].count + check_range(env, 0, 2);
+    a[i].from = check_f32(env, (rows - 1) * a[i].ld + a[i].count);
+  }
+  float *c = check_f32_raw(env, (rows - 1) * ldc + widths[count]);
   vz_gemm_stage stages[4];
   float *b[4];
   for (size_t i = 0; i < count; i++) {
@@ -37,10 +42,10 @@ CHECK_DRIVER(gemm_chain) {
     stages[i].act.kind = i + 1 < count ? VZ_ACT_RELU : VZ_ACT_NONE;
   }
   vz_exec exec = check_exec(env, vz_gemm_chain_scratch_bytes(count, stages, 3));
-  vz_gemm_chain_f32(&exec, rows, count, stages, a, lda, c, ldc);
+  vz_gemm_chain_f32(&exec, rows, count, stages, left ? 2 : 1, left ? a : a + 1, c, ldc);
   for (size_t r = 0; r < rows; r++) {
     double x[80], y[80];
-    for (size_t l = 0; l < widths[0]; l++) x[l] = (double)a[r * lda + l];
+    for (size_t l = 0; l < widths[0]; l++) x[l] = (double)(l < left ? a[0].from[r * a[0].ld + l] : a[1].from[r * a[1].ld + l - left]);
     for (size_t i = 0; i < count; i++) {
       for (size_t j = 0; j < widths[i + 1]; j++) {
         double sum = 0;

@@ -36,8 +36,12 @@ extension Pass {
       }
       guard members.count > 1 else { continue }
       let nodes = members.map { graph.nodes[$0] }
-      guard let chain = GemmChain(nodes.map { ($0.implementation as! Gemm, graph.constants(of: $0)) }) else { continue }
-      var inputs = [nodes[0].inputs[0]]
+      let parts = pattern.columns(of: nodes[0].inputs[0])
+      guard
+        let chain = GemmChain(
+          nodes.map { ($0.implementation as! Gemm, graph.constants(of: $0)) }, columns: parts?.map(\.columns))
+      else { continue }
+      var inputs = parts?.map(\.source) ?? [nodes[0].inputs[0]]
       for node in nodes { inputs += [node.inputs[1], node.inputs.count > 2 ? node.inputs[2] : nil] }
       for index in members.dropLast() { isRemoved[index] = true }
       log.did("computed together with \(members.count - 1) products before it", at: graph.nodes[last])
@@ -46,5 +50,31 @@ extension Pass {
         version: 1, inputs: inputs, outputs: graph.nodes[last].outputs, implementation: chain)
     }
     graph.removeNodes { isRemoved[$0] }
+    graph.removeDeadNodes()
+  }
+}
+
+extension GraphPattern {
+  /// The matrices, and their columns, that a matrix which is read once is joined of; nil if it is not.
+  fileprivate func columns(of id: ValueID?) -> [(source: ValueID?, columns: Range<Int>)]? {
+    guard isReadOnce(id), let joined = node(making: id, named: "Concat"), 2...8 ~= joined.inputs.count,
+      let concat = joined.implementation as? Concat, concat.axis == 1 || concat.axis == -1
+    else { return nil }
+    var parts: [(source: ValueID?, columns: Range<Int>)] = []
+    for input in joined.inputs {
+      guard let input, let shape = shape(input), shape.rank == 2, graph[input].type.tensor?.dataType == .float32,
+        shape[1] > 0
+      else { return nil }
+      guard let maker = index(making: input), let slice = graph.nodes[maker].implementation as? Slice,
+        let source = graph.nodes[maker].inputs[0], let whole = self.shape(source),
+        let columns = slice.columns(of: whole, constants: graph.constants(of: graph.nodes[maker])),
+        columns.count == shape[1], whole[0] == shape[0]
+      else {
+        parts.append((input, 0..<shape[1]))
+        continue
+      }
+      parts.append((source, columns))
+    }
+    return parts
   }
 }

@@ -95,6 +95,19 @@ public struct Slice: Operator {
     return Cut(start: max(high, 0), step: stride, count: high > low ? (high - low - 1) / -stride + 1 : 0)
   }
 
+  /// The columns of a matrix that the slice takes; nil if it takes anything else, or what depends on data.
+  ///
+  /// - Parameter constants: those of the node's inputs.
+  public func columns(of matrix: Shape, constants: [Tensor?]) -> Range<Int>? {
+    func integers(_ index: Int) -> [Int]? { index < constants.count ? constants[index]?.integers : nil }
+    guard matrix.rank == 2, let given = try? ranges({ integers($0) }, { $0 < constants.count }),
+      let starts = given.starts, let ends = given.ends, given.axes == [1] || given.axes == [-1], given.steps == [1],
+      starts.count == 1, ends.count == 1
+    else { return nil }
+    let cut = Self.cut(matrix[1], starts[0], ends[0], 1)
+    return cut.start..<(cut.start + cut.count)
+  }
+
   public func layout(_ context: LayoutContext) -> LayoutPolicy { .any }
 
   public func kernel(_ context: KernelContext) throws(OperatorError) -> Kernel {
