@@ -6,7 +6,7 @@ static double sum_at(const vz_strip *s, size_t p, size_t c) {
   double sum = s->bias ? s->bias[c] : 0;
   for (size_t t = 0; t < s->rows; t++) {
     for (size_t u = 0; u < s->cols; u++) {
-      double x = s->x[t * s->x_row + u * s->x_col + p * s->x_step + c];
+      double x = s->x[t][s->x_first + u * s->x_col + p * s->x_step + c];
       sum += x * (double)s->w[t * s->w_row + u * s->w_col + c];
     }
   }

@@ -2,15 +2,16 @@
 
 #define UNROLLED(i, count) _Pragma("clang loop unroll(full)") for (size_t i = 0; i < (count); i++)
 
-enum { STRIP_PIXELS = 4, STRIP_CHANNELS = 64 };
+/* Pixels that are computed at once: as many as there are registers for. */
+enum { STRIP_PIXELS = VF == 16 ? 6 : 4, STRIP_CHANNELS = 64 };
 
-/* The sums of P pixels for the n channels from c: all of a vector if `whole`. */
-VZ_SIMD_INLINE void strip_sums(const size_t P, const bool whole, const vz_strip *s, const float *x, size_t c, size_t n,
-                               vf acc[STRIP_PIXELS]) {
+/* The sums of P pixels, the first at x of each row, for the n channels from c: all of a vector if `whole`. */
+VZ_SIMD_INLINE void strip_sums(const size_t P, const bool whole, const vz_strip *s, size_t x, size_t c, size_t n,
+                               vf acc[]) {
   vf bias = !s->bias ? vf_zero() : whole ? vf_load(s->bias + c) : vf_load_n(s->bias + c, n);
   UNROLLED(p, P) { acc[p] = bias; }
   for (size_t t = 0; t < s->rows; t++) {
-    const float *row = x + t * s->x_row + c, *w = s->w + t * s->w_row + c;
+    const float *row = s->x[t] + x + c, *w = s->w + t * s->w_row + c;
     for (size_t u = 0; u < s->cols; u++) {
       vf weight = whole ? vf_load(w) : vf_load_n(w, n);
       UNROLLED(p, P) {
@@ -24,16 +25,16 @@ VZ_SIMD_INLINE void strip_sums(const size_t P, const bool whole, const vz_strip 
 }
 
 /* strip_sums for three taps a row at stride 1: neighbouring pixels share their inputs. */
-VZ_SIMD_INLINE void strip_sums_3(const vz_strip *s, const float *x, size_t c, vf acc[STRIP_PIXELS]) {
+VZ_SIMD_INLINE void strip_sums_3(const size_t P, const size_t rows, const vz_strip *s, size_t x, size_t c, vf acc[]) {
   vf bias = s->bias ? vf_load(s->bias + c) : vf_zero();
-  UNROLLED(p, STRIP_PIXELS) { acc[p] = bias; }
-  size_t step = s->x_step;
-  for (size_t t = 0; t < s->rows; t++) {
-    const float *row = x + t * s->x_row + c, *w = s->w + t * s->w_row + c;
-    vf w0 = vf_load(w), w1 = vf_load(w + s->w_col), w2 = vf_load(w + 2 * s->w_col);
+  UNROLLED(p, P) { acc[p] = bias; }
+  size_t step = s->x_step, w_col = s->w_col;
+  UNROLLED(t, rows) {
+    const float *row = s->x[t] + x + c, *w = s->w + t * s->w_row + c;
+    vf w0 = vf_load(w), w1 = vf_load(w + w_col), w2 = vf_load(w + 2 * w_col);
     vf in[STRIP_PIXELS + 2];
-    UNROLLED(i, STRIP_PIXELS + 2) { in[i] = vf_load(row + i * step); }
-    UNROLLED(p, STRIP_PIXELS) {
+    UNROLLED(i, P + 2) { in[i] = vf_load(row + i * step); }
+    UNROLLED(p, P) {
       acc[p] = vf_fma(in[p], w0, acc[p]);
       acc[p] = vf_fma(in[p + 1], w1, acc[p]);
       acc[p] = vf_fma(in[p + 2], w2, acc[p]);
@@ -43,7 +44,7 @@ VZ_SIMD_INLINE void strip_sums_3(const vz_strip *s, const float *x, size_t c, vf
 
 /* Ends P pixels of n channels whose activation is a clamp. */
 VZ_SIMD_INLINE void strip_clamp(const size_t P, const bool whole, const vz_strip *s, size_t first, size_t c, size_t n,
-                                vf acc[STRIP_PIXELS]) {
+                                vf acc[]) {
   vf low = vf_set(s->low), high = vf_set(s->high);
   UNROLLED(p, P) {
     vf y = acc[p], residual = vf_zero();
@@ -63,13 +64,14 @@ VZ_SIMD_INLINE void strip_clamp(const size_t P, const bool whole, const vz_strip
   }
 }
 
-VZ_SIMD_INLINE void strip_pixels(const size_t P, const bool three, const vz_strip *s, size_t first) {
-  const float *x = s->x + first * s->x_step;
+/* P pixels from `first`; `rows` is 3 if s has three rows of three taps at stride 1, which are computed together. */
+VZ_SIMD_INLINE void strip_pixels(const size_t P, const size_t rows, const vz_strip *s, size_t first) {
+  size_t x = s->x_first + first * s->x_step;
   size_t c = 0;
   vf acc[STRIP_PIXELS];
   for (; c + VF <= s->channels; c += VF) {
-    if (three) {
-      strip_sums_3(s, x, c, acc);
+    if (rows) {
+      strip_sums_3(P, rows, s, x, c, acc);
     } else {
       strip_sums(P, true, s, x, c, VF, acc);
     }
@@ -82,7 +84,7 @@ VZ_SIMD_INLINE void strip_pixels(const size_t P, const bool three, const vz_stri
 
 /* One pixel, any activation, through a buffer of sums. */
 static void strip_pixel_any(const vz_strip *s, size_t first) {
-  const float *x = s->x + first * s->x_step;
+  size_t x = s->x_first + first * s->x_step;
   for (size_t block = 0; block < s->channels; block += STRIP_CHANNELS) {
     size_t count = s->channels - block < STRIP_CHANNELS ? s->channels - block : STRIP_CHANNELS;
     const float *residual = s->residual ? s->residual + first * s->residual_step + block : NULL;
@@ -112,20 +114,23 @@ void ISA(vz_strip_f32)(const vz_strip *s) {
     for (; p < s->pixels; p++) strip_pixel_any(s, p);
     return;
   }
-  if (s->cols == 3 && s->x_col == s->x_step) {
-    for (; p + 4 <= s->pixels; p += 4) strip_pixels(4, true, s, p);
+  if (s->rows == 3 && s->cols == 3 && s->x_col == s->x_step) {
+    for (; p + STRIP_PIXELS <= s->pixels; p += STRIP_PIXELS) strip_pixels(STRIP_PIXELS, 3, s, p);
+    if (p + 4 <= s->pixels) strip_pixels(4, 3, s, p), p += 4;
+  } else if (s->rows == 2 && s->cols == 3 && s->x_col == s->x_step) {
+    for (; p + 4 <= s->pixels; p += 4) strip_pixels(4, 2, s, p);
   } else {
-    for (; p + 4 <= s->pixels; p += 4) strip_pixels(4, false, s, p);
+    for (; p + 4 <= s->pixels; p += 4) strip_pixels(4, 0, s, p);
   }
   switch (s->pixels - p) {
   case 3:
-    strip_pixels(3, false, s, p);
+    strip_pixels(3, 0, s, p);
     return;
   case 2:
-    strip_pixels(2, false, s, p);
+    strip_pixels(2, 0, s, p);
     return;
   case 1:
-    strip_pixels(1, false, s, p);
+    strip_pixels(1, 0, s, p);
     return;
   }
 }

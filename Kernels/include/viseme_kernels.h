@@ -19,6 +19,7 @@
 #include "vz_gridsample.h"
 #include "vz_image.h"
 #include "vz_integer.h"
+#include "vz_inverted.h"
 #include "vz_norm.h"
 #include "vz_openblas.h"
 #include "vz_pooling.h"

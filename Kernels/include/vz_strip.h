@@ -6,12 +6,13 @@
 /* A run of pixels of one row of a depthwise convolution; the taps that fall outside the image are left out by the
    caller.
 
-     sum[p][c] = sum over t < rows, s < cols of x[t * x_row + s * x_col + p * x_step + c] * w[t * w_row + s * w_col + c]
+     sum[p][c] = sum over t < rows, s < cols of
+         x[t][x_first + s * x_col + p * x_step + c] * w[t * w_row + s * w_col + c]
      y[p * y_step + c] = act(sum[p][c] + bias[c] + residual[p * residual_step + c])        p < pixels, c < channels */
 typedef struct vz_strip {
   size_t channels, pixels, rows, cols;
-  const float *x;
-  size_t x_row, x_col, x_step;
+  const float *const *x; /* [rows] the rows of pixels, which may lie anywhere */
+  size_t x_first, x_col, x_step;
   const float *w;
   size_t w_row, w_col;
   const float *bias;     /* [channels] or NULL */

@@ -64,8 +64,8 @@ public struct Pipeline: Sendable {
       .removeDeadNodes,
     ],
     shaped: [
-      .recognizeGroupNormalization, .fuseAttention, .fuseBiases, .fuseResiduals, .fuseActivations, .chainProducts,
-      .removeDeadNodes,
+      .recognizeGroupNormalization, .fuseAttention, .fuseBiases, .fuseResiduals, .fuseActivations, .commuteUpsampling,
+      .fuseInvertedResiduals, .chainProducts, .removeDeadNodes,
     ])
 
   /// Passes whose result is ONNX again, for models that are written.

@@ -121,6 +121,82 @@ struct ShapedPassTests {
     }
   }
 
+  @Test func aChainReadsTheColumnsThatAreJoinedForIt() throws {
+    _ = try expect(["GemmChain"], [[1100, 9], [1100, 6]], tolerance: 1e-4) { builder, random, inputs in
+      let ends = (builder.constant([Int64(2)]), builder.constant([Int64(8)]), builder.constant([Int64(1)]))
+      let cut = builder.node("Slice", [inputs[0], ends.0, ends.1, ends.2])
+      var x = builder.node("Concat", [cut, inputs[1]], ["axis": .int(-1)])
+      for (k, n) in [(12, 16), (16, 5)] {
+        x = builder.node("Gemm", [x, builder.constant(random.floats(k * n), [k, n]), builder.constant(random.floats(n))])
+      }
+      return x
+    }
+  }
+
+  private func pointwise(
+    _ builder: inout GraphBuilder, _ random: inout SeededGenerator, _ x: ValueID, _ from: Int, _ to: Int
+  ) -> ValueID {
+    let bias = builder.constant(random.floats(to))
+    return builder.node("Conv", [x, builder.constant(random.floats(from * to, -0.3...0.3), [to, from, 1, 1]), bias])
+  }
+
+  /// 1 × 1, depthwise, 1 × 1, each but the last with Relu.
+  private func invertedResidual(
+    _ builder: inout GraphBuilder, _ random: inout SeededGenerator, _ x: ValueID, _ channels: (Int, Int, Int),
+    stride: Int = 1
+  ) -> ValueID {
+    let h = builder.node("Relu", [pointwise(&builder, &random, x, channels.0, channels.1)])
+    let filters = builder.constant(random.floats(channels.1 * 9), [channels.1, 1, 3, 3])
+    let d = builder.node(
+      "Conv", [h, filters, builder.constant(random.floats(channels.1))],
+      ["group": .int(channels.1), "pads": .ints([1, 1, 1, 1]), "strides": .ints([stride, stride])])
+    return pointwise(&builder, &random, builder.node("Relu", [d]), channels.1, channels.2)
+  }
+
+  @Test func anInvertedResidualIsOneStep() throws {
+    _ = try expect(["Relayout", "InvertedResidual", "Relayout"], [[1, 8, 64, 65]], tolerance: 1e-4) {
+      builder, random, inputs in
+      builder.node("Add", [inputs[0], invertedResidual(&builder, &random, inputs[0], (8, 64, 8))])
+    }
+    _ = try expect(["Relayout", "InvertedResidual", "Relayout"], [[2, 6, 97, 60]], tolerance: 1e-4) {
+      builder, random, inputs in
+      builder.node("Sigmoid", [invertedResidual(&builder, &random, inputs[0], (6, 50, 9), stride: 2)])
+    }
+  }
+
+  @Test func anInvertedResidualThatStaysInCacheIsLeftAloneAndTheLogSaysSo() throws {
+    let steps = ["Relayout", "Conv", "Conv", "Conv", "Relayout"]
+    let log = try expect(steps, [[1, 8, 12, 12]], tolerance: 1e-4) { builder, random, inputs in
+      invertedResidual(&builder, &random, inputs[0], (8, 24, 8))
+    }
+    #expect(log.entries.contains { $0.isSkip && $0.pass == "fuse-inverted-residuals" })
+  }
+
+  /// An image of 64 channels enlarged to twice its size, and joined with one of 8.
+  private func enlarged(_ builder: inout GraphBuilder, _ inputs: [ValueID], _ mode: String) -> ValueID {
+    let none = builder.constant([Float](), [0]), scales = builder.constant([Float](arrayLiteral: 1, 1, 2, 2))
+    let large = builder.node("Resize", [inputs[0], none, scales], ["mode": .string(Array(mode.utf8))])
+    return builder.node("Concat", [large, inputs[1]], ["axis": .int(1)])
+  }
+
+  @Test func onePixelWeightsAreAppliedBeforeAnImageIsEnlarged() throws {
+    for mode in ["nearest", "linear"] {
+      let steps = ["Relayout", "Conv", "Resize", "Relayout", "Conv", "Relayout"]
+      _ = try expect(steps, [[1, 64, 5, 6], [1, 8, 10, 12]], tolerance: 1e-4) { builder, random, inputs in
+        builder.node("Relu", [pointwise(&builder, &random, enlarged(&builder, inputs, mode), 72, 20)])
+      }
+    }
+  }
+
+  @Test func anInvertedResidualEnlargesWhatItAdds() throws {
+    for mode in ["nearest", "linear"] {
+      let steps = ["Relayout", "Conv", "Relayout", "InvertedResidual", "Relayout"]
+      _ = try expect(steps, [[1, 64, 32, 32], [1, 8, 64, 64]], tolerance: 1e-4) { builder, random, inputs in
+        invertedResidual(&builder, &random, enlarged(&builder, inputs, mode), (72, 64, 8))
+      }
+    }
+  }
+
   @Test func aConstantImageIsLaidOutBeforeTheRun() throws {
     _ = try expect(["Relayout", "Conv", "Mul", "Relayout"], [[1, 4, 6, 6]]) { builder, random, inputs in
       let y = builder.node("Conv", [inputs[0], builder.constant(random.floats(5 * 4), [5, 4, 1, 1])])

@@ -305,11 +305,11 @@ CHECK_KERNEL(winograd_weights_f32) {
 
 CHECK_KERNEL(strip_f32) {
   vz_strip s = {.channels = check_size(env, 200), .pixels = check_range(env, 1, 11)};
+  const float *rows[4];
   s.rows = check_range(env, 0, 4);
   s.cols = check_range(env, 1, 4);
   s.x_col = s.channels + check_range(env, 0, 2);
   s.x_step = s.x_col * check_range(env, 1, 2);
-  s.x_row = check_range(env, s.channels, 600);
   s.w_col = s.channels;
   s.w_row = s.channels * s.cols;
   s.y_step = s.channels + check_range(env, 0, 2);
@@ -325,7 +325,11 @@ CHECK_KERNEL(strip_f32) {
   check_note(env, "channels=%zu pixels=%zu rows=%zu cols=%zu act=%d residual=%d", s.channels, s.pixels, s.rows, s.cols,
              e.act.kind, s.residual != NULL);
   if (s.rows) {
-    s.x = check_f32(env, (s.rows - 1) * s.x_row + (s.cols - 1) * s.x_col + (s.pixels - 1) * s.x_step + s.channels);
+    s.x_first = check_range(env, 0, 3);
+    for (size_t t = 0; t < s.rows; t++) {
+      rows[t] = check_f32(env, s.x_first + (s.cols - 1) * s.x_col + (s.pixels - 1) * s.x_step + s.channels);
+    }
+    s.x = rows;
     s.w = check_f32(env, s.rows * s.w_row);
   }
   size_t count = (s.pixels - 1) * s.y_step + s.channels;

@@ -7,7 +7,7 @@ public struct Conv: ActivationFusing, AffineFolding, ResidualFusing {
 
   let window: SlidingWindow
   let groups: Int
-  private(set) var epilogue = FusedEpilogue()
+  var epilogue = FusedEpilogue()
 
   public init(_ node: NodeReader) throws(OperatorError) {
     try node.expectInputs(2...3)

@@ -88,7 +88,10 @@ struct Convolution: @unchecked Sendable {
   private let threads: UInt32
 
   /// One filter for each channel.
-  private var isDepthwise: Bool { !isTransposed && shape.groups > 1 && shape.groups == shape.in_c && channels == shape.in_c }
+  private var isDepthwise: Bool {
+    !isTransposed && shape.groups > 1 && shape.groups == shape.in_c && channels == shape.in_c
+      && shape.kernel_h <= Int(VZ_DEPTHWISE_ROWS)
+  }
 
   private static func taps(_ depth: WindowAxis, isTransposed: Bool) -> [[Tap]] {
     (0..<depth.output).map { output in

@@ -15,11 +15,11 @@ public struct Resize: Operator {
   let extrapolationValue: Float
   let aspectRatio: AspectRatio
   /// The axes that scales, sizes and region are for; all when nil.
-  let axes: [Int]?
+  public let axes: [Int]?
   /// Where the node has what; nil where it never has it.
   let regionInput: Int?
   let scalesInput: Int?
-  let sizesInput: Int?
+  public let sizesInput: Int?
   /// The scales of `Upsample` before opset 9.
   let fixedScales: [Float]?
 
@@ -112,13 +112,13 @@ public struct Resize: Operator {
   }
 
   /// What the node's small inputs say.
-  private struct Constants {
+  struct Constants {
     var region: [Float]?
     var scales: [Float]?
     var sizes: [Int]?
   }
 
-  private func constants(_ constant: (Int) -> Tensor?) throws(OperatorError) -> Constants {
+  func constants(_ constant: (Int) -> Tensor?) throws(OperatorError) -> Constants {
     var result = Constants()
     func floats(_ tensor: Tensor) -> [Float]? {
       switch tensor.dataType {
@@ -136,7 +136,7 @@ public struct Resize: Operator {
     return result
   }
 
-  private func chosenAxes(rank: Int, _ node: Node) throws(OperatorError) -> [Int] {
+  func chosenAxes(rank: Int, _ node: Node) throws(OperatorError) -> [Int] {
     guard let axes else { return Array(0..<rank) }
     var chosen: [Int] = []
     for axis in axes {
@@ -161,7 +161,7 @@ public struct Resize: Operator {
   }
 
   /// The axes to resample, with their extents.
-  private func resampledAxes(
+  func resampledAxes(
     _ shape: Shape, _ chosen: [Int], _ constants: Constants, _ node: Node
   ) throws(OperatorError) -> [(axis: Int, axes: ResampledAxis)] {
     func invalid(_ reason: String) -> OperatorError { OperatorError(.invalid, node: node.label, reason) }

@@ -53,6 +53,26 @@ struct FusedEpilogue: Hashable, Sendable {
     return fused
   }
 
+  /// Scaled sums without bias or activation: a part of a sum that another operator ends.
+  var sumsOnly: FusedEpilogue {
+    var part = FusedEpilogue()
+    part.scale = scale
+    part.shift = scale.map { [Float](repeating: 0, count: $0.count) }
+    return part
+  }
+
+  /// The same with a residual before the activation, even if the activation is there already.
+  var addingBeforeActivation: FusedEpilogue {
+    var result = self
+    result.residual = .beforeActivation
+    return result
+  }
+
+  /// One summand per channel: the constant `bias`, scaled and shifted.
+  func summands(bias: [Float]?, channels: Int) -> [Float] {
+    (0..<channels).map { (bias?[$0] ?? 0) * (scale?[$0] ?? 1) + (shift?[$0] ?? 0) }
+  }
+
   /// The activation as the kernels want it, and the memory its slopes are in.
   func action(channels: Int, _ context: KernelContext) throws(OperatorError) -> (vz_act, TensorBuffer?) {
     guard case .prelu(let slopes)? = activation, slopes.count != 1 else {
