@@ -31,7 +31,7 @@ private func dimensions(_ shape: UnsafePointer<Onnx__TensorShapeProto>?) -> [Dim
       // Exporters write -1 for an extent they do not know.
       return dim.dim_value < 0 ? .unknown : .fixed(Int(dim.dim_value))
     case ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM:
-      return string(dim.dim_param).map(Dimension.symbol) ?? .unknown
+      return string(dim.dim_param).map(extent) ?? .unknown
     default: return .unknown
     }
   }
@@ -48,4 +48,10 @@ extension [Dimension] {
     }
     return true
   }
+}
+
+/// The extent of a name. Names such as “?”, “-1” and “None” stand for nothing known: converters give them to extents
+/// that have nothing to do with each other.
+private func extent(_ name: String) -> Dimension {
+  name == "None" || !name.unicodeScalars.contains { $0.properties.isAlphabetic } ? .unknown : .symbol(name)
 }

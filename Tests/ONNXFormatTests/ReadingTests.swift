@@ -54,6 +54,21 @@ import Testing
     #expect(clipped.type == .tensor(TensorType(.float32, [.symbol("rows"), .unknown])))
   }
 
+  @Test func namesThatSayNothingAreUnknownExtents() throws {
+    let names = ["?", "-1", "None", "", "n", "unk__7", "DynamicDimension.0"]
+    var graph = Graph(name: "identity")
+    let x = graph.addInput("x", TensorType(.float32, names.map(GraphIR.Dimension.symbol)))
+    let y = graph.addValue("y")
+    graph.nodes = [Node(name: "copy", operatorName: "Identity", version: 17, inputs: [x], outputs: [y])]
+    graph.outputs = [y]
+    let bytes = try ONNXExporter.encode(ONNXModel(graph: graph, opsets: ["": 17], irVersion: 8))
+    let read = try ONNXImporter.load(bytes: bytes).graph
+    let wanted: [GraphIR.Dimension] = [
+      .unknown, .unknown, .unknown, .unknown, .symbol("n"), .symbol("unk__7"), .symbol("DynamicDimension.0"),
+    ]
+    #expect(read[read.inputs[0]].type.tensor?.dims == wanted)
+  }
+
   @Test func sparseTensorsBecomeDense() throws {
     let graph = try ONNXImporter.load(path: fixture("structure.onnx")).graph
     let sparse = try #require(graph.constants.first { graph[$0.key].name == "sparse" }?.value)
