@@ -68,7 +68,7 @@ let package = Package(
     .testTarget(name: "CompilerTests", dependencies: ["Compiler"]),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat", "COnnx"], exclude: ["Fixtures"]),
     .testTarget(name: "NumPyFormatTests", dependencies: ["NumPyFormat"]),
-    .testTarget(name: "VisemeTests", dependencies: ["Viseme", "GraphIR"]),
+    .testTarget(name: "VisemeTests", dependencies: ["Viseme", "GraphIR", "CKernels"]),
     .testTarget(name: "ConversionTests", dependencies: ["Conversion"]),
     .testTarget(name: "InspectionTests", dependencies: ["Inspection"]),
     .testTarget(name: "MediaTests", dependencies: ["Media"], exclude: ["Fixtures", "Golden"]),

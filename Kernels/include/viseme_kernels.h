@@ -1,5 +1,6 @@
 #pragma once
 /* CKernels: everything that Swift and the kernel check may call. */
+#include "vz_cores.h"
 #include "vz_cpu.h"
 #include "vz_pool.h"
 #include "vz_table.h"

@@ -1,16 +1,15 @@
 #define _GNU_SOURCE
 #include "vz_pool.h"
+#include "vz_cores.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #if defined(__linux__)
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #endif
 
@@ -204,34 +203,10 @@ unsigned vz_pool_threads(const vz_pool *pool) { return pool ? pool->threads : 1;
 
 #if defined(__linux__)
 
-/* Relative speed of a core where the kernel publishes it (big.LITTLE), else 0. */
-static long capacity(int core) {
-  char path[80];
-  snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpu_capacity", core);
-  FILE *file = fopen(path, "r");
-  if (!file) return 0;
-  long value = 0;
-  if (fscanf(file, "%ld", &value) != 1) value = 0;
-  fclose(file);
-  return value;
-}
-
 unsigned vz_pool_default_threads(void) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set)) return 1;
-  long biggest = 0;
-  for (int core = 0; core < CPU_SETSIZE; core++) {
-    if (!CPU_ISSET(core, &set)) continue;
-    long c = capacity(core);
-    if (c > biggest) biggest = c;
-  }
-  unsigned cores = 0;
-  for (int core = 0; core < CPU_SETSIZE; core++) {
-    /* Prime and big cores differ by a few per cent of capacity, little cores by half or more. */
-    if (CPU_ISSET(core, &set) && capacity(core) * 3 >= biggest * 2) cores++;
-  }
-  return cores ? cores : 1;
+  vz_cores allowed = vz_cores_allowed(), big = vz_cores_big(&allowed, NULL);
+  size_t cores = vz_cores_count(&big);
+  return cores ? (unsigned)cores : 1;
 }
 
 #else

@@ -15,6 +15,7 @@ struct BenchCommand: ParsableCommand {
         viseme bench model.onnx --threads 2 --repeat 200 --warmup 20 --json
         viseme bench model.onnx --shape audio=1,16000 --shape batch=4
         viseme bench model.onnx --cache-dir auto
+        viseme bench model.onnx --threads auto --cores big --line
         viseme bench model.onnx --without fuse-activations
 
       \(CommandStatus.help)
@@ -28,6 +29,8 @@ struct BenchCommand: ParsableCommand {
   var warmup = 5
   @Flag(help: "Print the figures as JSON, times in seconds.")
   var json = false
+  @Flag(help: "Print one line of JSON: the machine and the figures, to compare boards by.")
+  var line = false
 
   func validate() throws {
     guard (1...10_000_000).contains(repeats) else { throw ValidationError("--repeat is 1 to 10000000, not \(repeats)") }
@@ -37,14 +40,20 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     try CommandStatus.report {
       TimeLimit.start(seconds: model.timeLimit, command: model.model)
+      try model.threading.pin()
+      let machine = MachineWatch()
       let watch = Stopwatch()
-      var progress = ProgressLine(isShown: !json, total: repeats, unit: "run")
+      var progress = ProgressLine(isShown: !json && !line, total: repeats, unit: "run")
       let figures = try Benchmark.measure(
         path: model.model, options: model.options,
         inputs: input.source(memoryLimit: model.memoryLimit?.value, seed: 0), warmUp: warmup, repeats: repeats
       ) { progress.show($0, seconds: watch.seconds) }
       progress.finish()
-      print(json ? jsonText(figures) : text(figures))
+      if line {
+        print(machine.line(threads: figures.threads, figures).json)
+      } else {
+        print(json ? jsonText(figures) : text(figures))
+      }
     }
   }
 

@@ -60,9 +60,10 @@ enum TimeLimit {
 }
 
 /// A value as JSON, for programs that read it.
-func jsonText(_ value: some Encodable) -> String {
+func jsonText(_ value: some Encodable, isOneLine: Bool = false) -> String {
   let encoder = JSONEncoder()
-  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  if !isOneLine { encoder.outputFormatting.insert(.prettyPrinted) }
   encoder.nonConformingFloatEncodingStrategy = .convertToString(
     positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
   return String(decoding: (try? encoder.encode(value)) ?? Data(), as: UTF8.self)

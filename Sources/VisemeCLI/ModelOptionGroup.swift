@@ -7,8 +7,7 @@ import Viseme
 struct ModelOptionGroup: ParsableArguments {
   @Argument(help: "The model, an .onnx file.")
   var model: String
-  @Option(help: "Threads; results do not depend on it.")
-  var threads = 1
+  @OptionGroup var threading: ThreadOptionGroup
   @Flag(help: "Run every operator by its scalar reference, without optimization: slow, for comparison.")
   var reference = false
   @Option(help: "Memory that weights and values may take, such as 512M or 2G. Without it: 3/4 of the machine's.")
@@ -28,7 +27,6 @@ struct ModelOptionGroup: ParsableArguments {
   var withoutPasses: [String] = []
 
   func validate() throws {
-    guard (1...256).contains(threads) else { throw ValidationError("--threads is 1 to 256, not \(threads)") }
     if let timeLimit, !(timeLimit > 0 && timeLimit < 1e8) {
       throw ValidationError("--time-limit is a number of seconds above 0")
     }
@@ -39,7 +37,7 @@ struct ModelOptionGroup: ParsableArguments {
   }
 
   var options: ModelOptions {
-    var options = ModelOptions(threads: threads, isReference: reference, memoryLimit: memoryLimit?.value)
+    var options = ModelOptions(threads: threading.threads, isReference: reference, memoryLimit: memoryLimit?.value)
     options.withoutPasses = Set(withoutPasses)
     options.savesMemory = lowMemory
     options.cacheFolder = cacheDir

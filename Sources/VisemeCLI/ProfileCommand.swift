@@ -41,6 +41,7 @@ struct ProfileCommand: ParsableCommand {
   func run() throws {
     try CommandStatus.report {
       TimeLimit.start(seconds: model.timeLimit, command: model.model)
+      try model.threading.pin()
       let opened = try Model(path: model.model, options: model.options)
       let inputs = try input.source(memoryLimit: model.memoryLimit?.value, seed: 0).tensors(for: opened)
       var timeline = ChromeTrace(runLimit: trace == nil ? 0 : 10)

@@ -36,6 +36,7 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     try CommandStatus.report {
       TimeLimit.start(seconds: model.timeLimit, command: model.model)
+      try model.threading.pin()
       let opened = try Model(path: model.model, options: model.options)
       let inputs = try input.source(memoryLimit: model.memoryLimit?.value).tensors(for: opened)
       let results = try Session(opened).run(inputs)

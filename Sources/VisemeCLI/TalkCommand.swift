@@ -15,6 +15,7 @@ struct TalkCommand: ParsableCommand {
         viseme talk --portrait me.jpg --speech hello.flac -o frames
         viseme talk --speech hello.wav --video hello.mp4
         viseme talk --speech hello.wav -o - | ffplay -f mjpeg -framerate 25 -
+        viseme talk --threads auto --cores big --line
         viseme talk --head Graphs/wav2lip --portrait frames-of-me/ --speech hello.wav -o frames
 
       EXIT CODES
@@ -37,8 +38,7 @@ struct TalkCommand: ParsableCommand {
   var quality = 90
   @Option(help: "How finely colour is stored.")
   var chroma = ChromaOption.c420
-  @Option(help: "Threads; the frames do not depend on it.")
-  var threads = 1
+  @OptionGroup var threading: ThreadOptionGroup
   @Option(help: "Seeds blinks and head movement; the same seed gives the same frames.")
   var seed: UInt64 = 0
   @Option(help: "Seconds of speech to skip at the beginning.")
@@ -55,15 +55,16 @@ struct TalkCommand: ParsableCommand {
   var profile = false
   @Flag(help: "Print the summary as JSON.")
   var json = false
+  @Flag(help: "Print one line of JSON, the machine and the summary, to compare boards by. Needs no place for the frames.")
+  var line = false
   @Flag(help: "Print nothing but errors.")
   var quiet = false
 
   func validate() throws {
-    guard output != nil || video != nil || contactSheet != nil else {
+    guard output != nil || video != nil || contactSheet != nil || line else {
       throw ValidationError("say where the frames go: -o FOLDER, -o - for a stream, --video FILE or --contact-sheet FILE")
     }
     guard (1...100).contains(quality) else { throw ValidationError("--quality is 1 to 100, not \(quality)") }
-    guard (1...256).contains(threads) else { throw ValidationError("--threads is 1 to 256, not \(threads)") }
     guard start >= 0, start.isFinite else { throw ValidationError("--start is a number of seconds from 0 on") }
     if let duration, !(duration > 0 && duration.isFinite) {
       throw ValidationError("--duration is a number of seconds above 0")
@@ -76,8 +77,9 @@ struct TalkCommand: ParsableCommand {
       throw ValidationError("--video needs ffmpeg, which is not installed (apt install ffmpeg)")
     }
     guard (1...240).contains(fps?.value ?? 25) else { throw ValidationError("--fps is 1 to 240") }
-    guard output != "-" || !json else {
-      throw ValidationError("--json prints to standard output, where -o - writes the frames: use one of them")
+    guard output != "-" || !(json || line) else {
+      throw ValidationError(
+        "--\(json ? "json" : "line") prints to standard output, where -o - writes the frames: use one of them")
     }
   }
 

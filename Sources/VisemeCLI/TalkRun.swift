@@ -11,6 +11,8 @@ struct TalkRun {
 
   func run() throws {
     Interruption.watch()
+    try options.threading.pin()
+    let machine = options.line ? MachineWatch() : nil
     let job = try TalkJob(request)
     let encoder = try JPEGEncoder(
       width: job.width, height: job.height, quality: options.quality, chroma: options.chroma.chroma)
@@ -36,7 +38,7 @@ struct TalkRun {
     let profiles = options.profile ? job.invocations.map { ($0.name, StepProfile($0.invocation.plan)) } : []
     for (profile, entry) in zip(profiles, job.invocations) { entry.invocation.observer = profile.1 }
 
-    var progress = ProgressLine(isShown: !options.quiet && !options.json, total: job.expectedFrameCount)
+    var progress = ProgressLine(isShown: !options.quiet && !options.json && !options.line, total: job.expectedFrameCount)
     var firstFrame: Double?
     var count = 0
     while let frame = try job.nextFrame() {
@@ -61,8 +63,10 @@ struct TalkRun {
     for (name, profile) in profiles { printError("\(name)\n\(profile.table())") }
     let summary = TalkSummary(
       job: job, options: options, frames: count, seconds: watch.seconds, firstFrameSeconds: firstFrame ?? watch.seconds)
-    if options.json {
-      print(summary.json)
+    if let machine {
+      print(machine.line(threads: options.threading.threads, summary).json)
+    } else if options.json {
+      print(jsonText(summary))
     } else if !options.quiet {
       printError(summary.text)
     }
@@ -78,7 +82,7 @@ struct TalkRun {
     request.start = options.start
     request.duration = options.duration
     request.seed = options.seed
-    request.threads = options.threads
+    request.threads = options.threading.threads
     request.isReference = options.reference
     return request
   }

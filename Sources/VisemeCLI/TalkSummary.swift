@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Head
 
 /// What a talk made and what it cost.
@@ -40,12 +39,6 @@ struct TalkSummary: Encodable {
     output = options.output
     contactSheet = options.contactSheet
     video = options.video
-  }
-
-  var json: String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: (try? encoder.encode(self)) ?? Data(), as: UTF8.self)
   }
 
   var text: String {

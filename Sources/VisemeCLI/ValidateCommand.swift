@@ -47,6 +47,7 @@ struct ValidateCommand: ParsableCommand {
   func run() throws {
     try CommandStatus.report {
       TimeLimit.start(seconds: model.timeLimit, command: model.model)
+      try model.threading.pin()
       let reference: Validation.Reference =
         against == "reference" ? .scalar : isFolder ? .recorded(folder: against) : .model(path: against)
       let result = try Validation.run(

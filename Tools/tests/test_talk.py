@@ -211,10 +211,22 @@ def test_own_portrait_with_landmarks(speech, tmp_path):
     assert done.returncode == 0 and pixels(frames(tmp_path / "frames")[0]).shape == (300, 300, 3)
 
 
-@pytest.mark.parametrize("options", [(), ("--threads", 1), ("--threads", 2), ("--seed", 0)], ids=str)
+@pytest.mark.parametrize(
+    "options", [(), ("--threads", 1), ("--threads", 2), ("--threads", "auto", "--cores", "big"), ("--seed", 0)], ids=str)
 def test_frames_do_not_depend_on(speech, expected, tmp_path, options):
     assert talk("--speech", speech, "-o", tmp_path, *options).returncode == 0
     assert frames(tmp_path) == expected
+
+
+def test_one_line_says_what_was_measured_on_what(speech, tmp_path):
+    done = talk("--speech", speech, "--line", "--threads", 2, cwd=tmp_path)
+    assert done.returncode == 0 and not done.stderr and done.stdout.count(b"\n") == 1
+    line = json.loads(done.stdout)
+    assert line["figures"]["frames"] == FRAMES and line["figures"]["framesPerSecond"] > 0 and line["threads"] == 2
+    assert line["machine"]["architecture"] == os.uname().machine and line["machine"]["kernel"] == os.uname().release
+    assert sum(len(kind["numbers"]) for kind in line["machine"]["cores"]) >= len(line["cores"]) > 0
+    assert line["machine"]["level"] in ("scalar", "avx2", "avx512", "avx512vnni", "neon", "dotprod", "i8mm")
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_seed_moves_the_head_otherwise(speech, expected, tmp_path):
@@ -268,7 +280,7 @@ def test_help_and_version():
      ("-o", "x", "--fps", "fast"), ("-o", "x", "--fps", "1/0"), ("-o", "x", "--fps", "1/2/3"),
      ("-o", "x", "--fps", "nan"), ("-o", "x", "--fps", "100000"), ("-o", "x", "--start=-1"),
      ("-o", "x", "--duration", "0"), ("-o", "x", "--duration", "nan"), ("-o", "x", "--chroma", "411"),
-     ("-o", "x", "--seed=-1"), ("-o", "-", "--json")],
+     ("-o", "x", "--seed=-1"), ("-o", "-", "--json"), ("-o", "-", "--line"), ("-o", "x", "--cores", "little"), ("-o", "x", "--cores", "1023")],
     ids=" ".join)
 def test_wrong_usage(tmp_path, arguments):
     done = talk(*arguments, cwd=tmp_path)
