@@ -70,9 +70,10 @@ public struct RunProfile: Sendable, Encodable {
       }
     }
     let graph = try model.program.specialized(inputs.map { TensorType($0.dataType, $0.shape) })
-    let work = workByResult(of: graph)
+    let names = steps.map { step in step.results.lazy.compactMap { $0?.name }.first }
+    let work = workByResult(of: graph, among: Set(names.compactMap { $0 }))
     let measured = steps.enumerated().map { index, step in
-      let name = step.results.lazy.compactMap { $0?.name }.first
+      let name = names[index]
       return Step(
         label: step.label, operatorName: step.operatorName, outputShape: step.outputShape.dims,
         seconds: quantile(0.5, of: seconds[index].sorted()), multiplyAdds: name.flatMap { work[$0] } ?? 0, peak: peak)
@@ -83,12 +84,21 @@ public struct RunProfile: Sendable, Encodable {
       peakGigaflopsPerSecond: peak * 2e-9, steps: measured, operators: operatorTotals(of: measured, peak: peak))
   }
 
-  /// Multiply-adds by the name of what a node makes.
-  static func workByResult(of graph: Graph) -> [String: Int] {
-    var work: [String: Int] = [:]
+  /// Multiply-adds by the name of the result they go into, one of `results`: a step makes the result of the last node that
+  /// was fused into it, so the work of a node whose own result is not made goes to the node that reads it.
+  static func workByResult(of graph: Graph, among results: Set<String>) -> [String: Int] {
+    var work: [String: Int] = [:], reader: [String: String] = [:]
     for node in graph.nodes {
       guard let output = node.outputs.first, let output else { continue }
-      work[graph[output].name] = Work.multiplyAdds(of: node, in: graph)
+      for case let input? in node.inputs where reader[graph[input].name] == nil {
+        reader[graph[input].name] = graph[output].name
+      }
+    }
+    for node in graph.nodes {
+      guard let output = node.outputs.first, let output, let amount = Work.multiplyAdds(of: node, in: graph) else { continue }
+      var name = graph[output].name
+      while !results.contains(name), let next = reader[name] { name = next }
+      work[name] = (work[name] ?? 0).addingReportingOverflow(amount).partialValue
     }
     return work
   }

@@ -1,6 +1,7 @@
 """`viseme bench`, `profile`, `inspect` and `validate`, as their users meet them."""
 
 import json
+import os
 
 import numpy as np
 import onnx
@@ -32,6 +33,17 @@ def test_bench_figures_are_in_order(model):
     assert "median of 7 runs" in viseme("bench", model, "--repeat", 7, status=0).stdout
 
 
+def test_bench_stays_on_the_cores_it_is_given(model):
+    core = max(os.sched_getaffinity(0))
+    line = viseme("bench", model, "--repeat", 2, "--line", "--cores", core, "--threads", "auto", status=0).stdout
+    assert line.count("\n") == 1
+    found = json.loads(line)
+    assert found["cores"] == [core] and found["threads"] == found["figures"]["threads"] == 1
+    assert found["figures"]["runs"] == 2 and found["machine"]["memoryByteCount"] > 1 << 26
+    refused = viseme("bench", model, "--cores", 1023, status=64)
+    assert "--cores names none of the cores" in refused.stderr and str(core) in refused.stderr
+
+
 def test_bench_makes_up_inputs_and_wants_their_shapes(tmp_path):
     path = convolution(tmp_path / "m.onnx", batch="n")
     refuses(viseme("bench", path), "extents are open")
@@ -56,6 +68,17 @@ def test_profile_adds_up(model, tmp_path):
         assert before["ts"] + before["dur"] <= after["ts"] + 0.01 and before["ph"] == "X"
     text = viseme("profile", model, "--repeat", 1, status=0).stdout
     assert "of peak" in text and "Conv node “first”" in text
+
+
+def test_profile_counts_what_was_fused(tmp_path):
+    """A convolution that takes an addition into itself makes the addition's result, and still multiplies."""
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], "conv", pads=[1, 1, 1, 1]),
+             helper.make_node("Add", ["c", "x"], ["s"], "sum"), helper.make_node("Relu", ["s"], ["y"], "relu")]
+    path = save(tmp_path / "residual.onnx", nodes, [floats("x", 1, 4, 8, 8)], [floats("y", 1, 4, 8, 8)],
+                [("w", np.ones((4, 4, 3, 3), np.float32))])
+    profile = as_json("profile", path, "--repeat", 1)
+    assert profile["multiplyAdds"] == 4 * 36 * 64
+    assert [step["operatorName"] for step in profile["steps"] if step["multiplyAdds"]] == ["Conv"]
 
 
 def test_inspect_says_what_is_there(model):
