@@ -15,7 +15,10 @@ func foreignKind(of bytes: UnsafeRawBufferPointer) -> String? {
   let text = String(decoding: head, as: UTF8.self).lowercased()
   let isUnicode = !text.dropLast(3).unicodeScalars.contains("\u{fffd}")
   guard !head.isEmpty, isUnicode, head.allSatisfy(isText) else { return nil }
-  if text.contains("<!doctype html") || text.contains("<html") { return "a web page" }
+  // `String.contains` would link the whole of regular expressions.
+  let characters = Array(text.utf8)
+  func holds(_ part: String) -> Bool { characters.indices.contains { characters[$0...].starts(with: part.utf8) } }
+  if holds("<!doctype html") || holds("<html") { return "a web page" }
   if text.first(where: { !$0.isWhitespace }) == "{" { return "a JSON file" }
   return "a text file"
 }

@@ -17,6 +17,11 @@ PROGRAM=Tools/$(basename "$0")
 BUILD_PACKAGES=(g++ libc6-dev git ca-certificates
   libjpeg-dev libpng-dev libsndfile1-dev libsamplerate0-dev libprotobuf-c-dev libopenblas0)
 
+# How lld links what users install: without symbols, also those of a program for plugins, without what nothing needs,
+# doubles, and tables for unwinding.
+SMALL_LINK=(-Xlinker -s -Xlinker --gc-sections -Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs
+  -Xlinker --no-export-dynamic -Xlinker --no-eh-frame-hdr -Xlinker -T -Xlinker "$TOOLS/lib/no_unwind_tables.ld")
+
 # All messages go to standard error, so that standard output carries results only.
 say() { printf '%s\n' "$*" >&2; }
 step() { printf '\n==> %s\n' "$*" >&2; }

@@ -64,8 +64,48 @@ def test_the_kiosk_reads_its_settings_and_feeds_its_player(tmp_path):
     assert refused.returncode != 0 and "SPEECH" in refused.stderr
 
 
+PROGRAM = r"""
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+int main(int count, char **words) {
+  if (count > 1 && !strcmp(words[1], "--version")) return puts("4.5.6") < 0;
+  printf("{\"command\": {\"commandName\": \"viseme\", \"abstract\": \"Does %s.\", \"subcommands\": []}}\n",
+         fma(count, count, count) > 0 ? "it" : "not");
+}
+"""
+
+
+def test_the_package_holds_what_users_install(tool, tmp_path):
+    program = tmp_path / "program"
+    subprocess.run(["cc", "-x", "c", "-", "-o", program, "-lm"], input=PROGRAM, text=True, check=True)
+    done = tool("package", "--program", str(program), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    (deb,) = (tmp_path / "out").glob("viseme_4.5.6_*.deb")
+    (tarball,) = (tmp_path / "out").glob("viseme-4.5.6-linux-*.tar.gz")
+    assert str(deb) in done.stdout and str(tarball) in done.stdout
+
+    unpacked = tmp_path / "unpacked"
+    subprocess.run(["dpkg-deb", "--extract", deb, unpacked], check=True)
+    files = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
+    head = {f"usr/share/viseme/heads/default/{name}" for name in
+            ("head.json", "audio.onnx", "prep.onnx", "render.onnx", "portrait.jpg", "portrait.landmarks.json", "speech.wav")}
+    assert head | {"usr/bin/viseme", "usr/lib/viseme/kiosk", "usr/lib/systemd/system/viseme-kiosk@.service",
+                   "usr/share/man/man1/viseme.1.gz", "usr/share/doc/viseme/copyright",
+                   "usr/share/doc/viseme/examples/kiosk.conf"} <= files
+    field = subprocess.run(["dpkg-deb", "--field", deb, "Depends"], capture_output=True, text=True, check=True).stdout
+    assert field.startswith("libc6 (>= 2.") and "swift" not in field
+
+    subprocess.run(["tar", "-xf", tarball, "-C", tmp_path], check=True)
+    moved = tarball.name.removesuffix(".tar.gz")
+    run = subprocess.run([tmp_path / moved / "bin" / "viseme", "--version"], capture_output=True, text=True, check=True)
+    assert run.stdout == "4.5.6\n"
+    assert (tmp_path / moved / "share" / "viseme" / "heads" / "default" / "head.json").exists()
+
+
 def test_commands_for_boards_and_packages_refuse_what_they_do_not_know(tool):
     for name, arguments in [("arm64", ["fly"]), ("arm64", ["check", "--only", "all"]), ("arm64", ["x86", "clean"]),
-                            ("package", ["--arch", "mips"]), ("package", ["--out"])]:
+                            ("package", ["--arch", "mips"]), ("package", ["--out"]),
+                            ("install", ["--arch", "mips"])]:
         result = tool(name, *arguments, VISEME_ARM64=str(ROOT / ".build" / "no-such-cache"))
         assert result.returncode == 2 and result.stderr.startswith(f"Tools/{name}: "), (name, arguments, result.stderr)
