@@ -10,11 +10,16 @@ struct Specialization {
   /// Constants larger than this are left to the run, unless they take at most twice what they are made of: weights are
   /// often stored as float16.
   var foldedByteLimit = 1 << 22
+  /// Bytes that constants made here may still take together, so that neither a chain of nodes that double what they are
+  /// given nor very many small ones take more than a few times what the model itself holds.
+  private var foldedBytesLeft: Int
 
   init(_ graph: Graph, target: Target, memoryLimit: Int) {
     self.graph = graph
     self.target = target
     self.memoryLimit = memoryLimit
+    let held = graph.constants.values.reduce(0) { $0 + $1.byteCount }
+    foldedBytesLeft = min(memoryLimit, 16 * foldedByteLimit + 4 * held)
   }
 
   /// Infers types in the graph's order; nodes whose outputs become constants are dropped.
@@ -60,7 +65,7 @@ struct Specialization {
     InferenceContext.Input(type: graph[id].type, constant: graph.constants[id])
   }
 
-  private func constants(
+  private mutating func constants(
     _ implementation: any Operator, _ context: InferenceContext, _ node: Node
   ) throws -> [Tensor]? {
     if let folded = try implementation.fold(context) { return folded }
@@ -73,14 +78,17 @@ struct Specialization {
     }
     // What a kernel makes has been measured; what hosted nodes and strings make has not.
     let isMeasured = !implementation.isHosted(context) && given.allSatisfy { graph.constants[$0]!.dataType != .string }
-    let budget = MemoryBudget(limit: isMeasured ? .max / 2 : min(memoryLimit, 4 * foldedByteLimit))
+    let budget = MemoryBudget(
+      limit: isMeasured ? .max / 2 : max(min(memoryLimit, 4 * foldedByteLimit, foldedBytesLeft), 0))
     do throws(OperatorError) {
       let evaluator = NodeEvaluator(target: target, control: RunControl(budget: budget))
       let results = try evaluator.evaluate(node, node.inputs.map { $0.map { .tensor(graph.constants[$0]!) } })
       let tensors = results.compactMap { result -> Tensor? in
         if case .tensor(let tensor) = result { tensor } else { nil }
       }
-      return tensors.count == results.count ? tensors : nil
+      guard tensors.count == results.count else { return nil }
+      foldedBytesLeft -= tensors.reduce(0) { $0 + $1.byteCount }
+      return tensors
     } catch {
       guard error.kind == .tooLarge else { throw error }
       return nil
@@ -92,9 +100,12 @@ struct Specialization {
     var outputByteCount = 0
     for case let id? in node.outputs {
       guard let type = graph[id].type.tensor, let shape = type.shape, let dataType = type.dataType else { return false }
-      outputByteCount += dataType.byteCount(of: shape.count) ?? .max / 2
+      let (sum, overflow) = outputByteCount.addingReportingOverflow(dataType.byteCount(of: shape.count) ?? .max)
+      guard !overflow else { return false }
+      outputByteCount = sum
     }
-    return outputByteCount <= max(foldedByteLimit, 2 * inputByteCount)
+    // Shape arithmetic is always worth it.
+    return outputByteCount <= max(1024, min(max(foldedByteLimit, 2 * inputByteCount), foldedBytesLeft))
   }
 
   /// Refuses a value that alone is above the limit, before anything is computed from its size.

@@ -40,7 +40,7 @@ class Build:
     @property
     def environment(self) -> dict[str, str]:
         """Limits on memory for sanitized processes; reports without Swift's own, which take seconds each."""
-        sanitizer = f"detect_leaks=0:hard_rss_limit_mb={MEGABYTES}:max_allocation_size_mb={MEGABYTES}:handle_abort=1"
+        sanitizer = f"detect_leaks=0:hard_rss_limit_mb={MEGABYTES}:max_allocation_size_mb={MEGABYTES}:handle_abort=1:handle_sigill=1"
         return os.environ | {"SWIFT_BACKTRACE": "enable=no", "ASAN_OPTIONS": sanitizer, "UBSAN_OPTIONS": "halt_on_error=1"}
 
     @property
