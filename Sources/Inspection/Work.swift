@@ -16,7 +16,7 @@ enum Work {
     case "MatMul", "FusedMatMul", "MatMulInteger", "DynamicQuantizeMatMul", "MatMulInteger16", "MatMulIntegerToFloat",
       "QLinearMatMul", "MatMulNBits", "TransposeMatMul", "FusedGemm", "Gemm":
       return types.product(transposesLeft: isSet("transA", node))
-    case "LSTM": return types.recurrent(gates: 4)
+    case "LSTM", "RoundedStateLSTM": return types.recurrent(gates: 4)
     case "GRU": return types.recurrent(gates: 3)
     case "RNN": return types.recurrent(gates: 1)
     case "Einsum": return types.einsum()

@@ -98,6 +98,7 @@ extension OperatorRegistry {
     ReverseSequence.self,
     RoiAlign.self,
     RotaryEmbedding.self,
+    RoundedStateLSTM.self,
     STFT.self,
     Scan.self,
     ScatterElements.self,

@@ -142,10 +142,53 @@ struct CompositeTests {
     expect(
       try run("Momentum", inputs, [], attributes, domain: "ai.onnx.preview.training"), [0.77, 1.74], "Momentum")
   }
-}
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
+  @Test func quantizedRecurrentLayersRoundTheirInputsAndStates() throws {
+    func rounded(_ x: [Float]) -> [Float] {
+      let low = min(0, x.min()!), scale = (max(0, x.max()!) - low) / 255
+      guard scale > 0 else { return x }
+      let zero = (-low / scale).rounded(.toNearestOrEven)
+      return x.map { (min(max(($0 / scale).rounded(.toNearestOrEven) + zero, 0), 255) - zero) * scale }
+    }
+    func sigmoid(_ x: Float) -> Float { 1 / (1 + exp(-x)) }
+    let time = 4, size = 3, hidden = 2, width = 8
+    var numbers = SystemRandomNumberGenerator()
+    let levels = (0..<size * width).map { _ in Int8.random(in: -128...127, using: &numbers) }
+    let stateLevels = (0..<hidden * width).map { _ in Int8.random(in: -128...127, using: &numbers) }
+    let bias = (0..<2 * width).map { _ in Float.random(in: -0.2...0.2, using: &numbers) }
+    let x = (0..<time * size).map { _ in Float.random(in: -2...2, using: &numbers) }
+    let scale: Float = 0.01, stateScale: Float = 0.02, zero: Int8 = 3, stateZero: Int8 = -5
+
+    let given = rounded(x)
+    var state = [Float](repeating: 0, count: hidden), cell = state, wanted: [Float] = []
+    for t in 0..<time {
+      let h = rounded(state)
+      var gates = (0..<width).map { bias[$0] + bias[width + $0] }
+      for j in 0..<width {
+        for i in 0..<size { gates[j] += given[t * size + i] * (Float(levels[i * width + j]) - Float(zero)) * scale }
+        for i in 0..<hidden { gates[j] += h[i] * (Float(stateLevels[i * width + j]) - Float(stateZero)) * stateScale }
+      }
+      for j in 0..<hidden {
+        let (input, output, forget) = (sigmoid(gates[j]), sigmoid(gates[hidden + j]), sigmoid(gates[2 * hidden + j]))
+        cell[j] = forget * cell[j] + input * tanh(gates[3 * hidden + j])
+        state[j] = output * tanh(cell[j])
+      }
+      wanted += state
+    }
+    var builder = GraphBuilder()
+    let input = builder.input("x", [.fixed(time), 1, .fixed(size)], .float32)
+    func constant(_ tensor: Tensor) -> ValueID? { builder.graph.addConstant("c\(builder.graph.values.count)", tensor) }
+    let inputs: [ValueID?] = [
+      input, constant(Tensor(levels, shape: [1, size, width])), constant(Tensor(stateLevels, shape: [1, hidden, width])),
+      constant(Tensor(bias, shape: [1, 2 * width])), nil, nil, nil, nil, constant(Tensor([scale])), constant(Tensor([zero])),
+      constant(Tensor([stateScale])), constant(Tensor([stateZero])),
+    ]
+    builder.output(
+      builder.node(
+        "DynamicQuantizeLSTM", inputs, ["hidden_size": .int(hidden)], domain: Self.microsoft, version: 1))
+    for isReference in [false, true] {
+      let program = try Program(builder.graph, options: CompileOptions(isReference: isReference))
+      expect(self.numbers(try program.run([Tensor(x, shape: [time, 1, size])])[0]), wanted, "DynamicQuantizeLSTM")
+    }
+  }
+}

@@ -45,29 +45,3 @@ struct MatMulIntegerToFloat: CompositeOperator {
     ]
   }
 }
-
-/// `com.microsoft` `DynamicQuantizeLSTM`: `LSTM` whose weights are quantized, and transposed as products want them.
-///
-/// Computed in float with the weights' exact values: closer to the float model than quantizing activations step by
-/// step.
-struct DynamicQuantizeLSTM: CompositeOperator {
-  static let signatures = [Signature("DynamicQuantizeLSTM", domain: Contributed.domain)]
-
-  init(_ node: NodeReader) throws(OperatorError) { try node.expectInputs(12...12) }
-
-  func expand(_ expansion: inout Expansion) throws(OperatorError) -> [ValueID?] {
-    func weights(_ index: Int, scale: Int, _ expansion: inout Expansion) throws(OperatorError) -> ValueID {
-      // One scale for each direction, or for each of its columns.
-      let axes = try expansion.rank(scale) == 1 ? [1, 2] : [1]
-      var value = expansion.cast(try expansion.input(index), to: .float32)
-      let zero = expansion.unsqueeze(expansion.cast(try expansion.input(scale + 1), to: .float32), axes)
-      value = expansion.apply("Sub", [value, zero])
-      value = expansion.multiply(value, expansion.unsqueeze(try expansion.input(scale), axes))
-      return expansion.transpose(value, [0, 2, 1])
-    }
-    let w = try weights(1, scale: 8, &expansion), r = try weights(2, scale: 10, &expansion)
-    var inputs: [ValueID?] = [try expansion.input(0), w, r]
-    for index in 3..<8 { inputs.append(expansion.optional(index)) }
-    return expansion.apply("LSTM", inputs, expansion.node.attributes, outputs: 3)
-  }
-}

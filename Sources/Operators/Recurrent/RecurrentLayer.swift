@@ -33,9 +33,14 @@ struct RecurrentLayer: Sendable {
   let clip: Float?
   /// Whether images come before time in the operands.
   let isBatchFirst: Bool
+  /// Whether the state is rounded to eight bits before every product.
+  let roundsState: Bool
 
-  init(_ node: NodeReader, cell: Cell, defaults: [RecurrentActivation.Function]) throws(OperatorError) {
+  init(
+    _ node: NodeReader, cell: Cell, defaults: [RecurrentActivation.Function], roundsState: Bool = false
+  ) throws(OperatorError) {
     self.cell = cell
+    self.roundsState = roundsState
     switch try node.string("direction", default: "forward") {
     case "forward": isReverse = [false]
     case "reverse": isReverse = [true]

@@ -142,7 +142,12 @@ struct RecurrentRun: @unchecked Sendable {
           direction, of: $0.constant == nil ? operands.input(2) : nil, packed + run.stateWeights.scratchByteCount)
       }
       for step in 0..<run.time {
-        multiply(state, matrix, run.stateWeights, gates, ld: width)
+        if run.layer.roundsState {
+          roundState()
+          multiply(reset, matrix, run.stateWeights, gates, ld: width)
+        } else {
+          multiply(state, matrix, run.stateWeights, gates, ld: width)
+        }
         switch run.layer.cell {
         case .plain: forEachRow(step) { row, x in plain(row, x) }
         case .lstm(let couples): forEachRow(step) { row, x in lstm(row, x, couples) }
@@ -207,6 +212,20 @@ struct RecurrentRun: @unchecked Sendable {
       var ending = vz_epilogue()
       ending.bias = run.candidateWeights == nil ? UnsafePointer(bias + width) : nil
       vz_gemm_f32(operands.exec, run.batch, weights.n, weights.k, source, hidden, matrix, &ending, target, ld)
+    }
+
+    /// The states of all images as eight bits say them, by the rules of `DynamicQuantizeLinear`, in `reset`.
+    private func roundState() {
+      let count = run.batch * hidden
+      var least: Float = 0, greatest: Float = 0
+      for i in 0..<count { (least, greatest) = (min(least, state[i]), max(greatest, state[i])) }
+      let scale = (greatest - least) / 255
+      guard scale > 0 else { return reset.update(from: state, count: count) }
+      let zero = min(max(-least / scale, 0), 255).rounded(.toNearestOrEven)
+      for i in 0..<count {
+        let level = (state[i] / scale).rounded(.toNearestOrEven) + zero
+        reset[i] = (min(max(level, 0), 255) - zero) * scale
+      }
     }
 
     private func length(_ row: Int) -> Int {
