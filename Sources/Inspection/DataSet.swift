@@ -1,4 +1,5 @@
 import Files
+import GraphIR
 import ONNXFormat
 import Tensors
 
@@ -11,22 +12,25 @@ import Tensors
 /// Folders in the form of ONNX's test data: `input_0.pb` and so on beside `output_0.pb` and so on.
 public enum DataSet {
   /// Writes `output_<i>.pb`; each file appears whole, and the folder is made if it is missing.
-  public static func writeOutputs(_ tensors: [(name: String, tensor: Tensor)], to folder: String) throws {
+  public static func writeOutputs(_ values: [(name: String, value: RuntimeValue)], to folder: String) throws {
     guard mkdir(folder, 0o777) == 0 || errno == EEXIST else {
       throw FileError(path: folder, "cannot be made (\(String(cString: strerror(errno)))); make its parent folder first")
     }
-    for (index, output) in tensors.enumerated() {
-      try ONNXTensorFile(name: output.name, tensor: output.tensor).write(to: "\(folder)/output_\(index).pb")
+    for (index, output) in values.enumerated() {
+      try ONNXValueFile(name: output.name, value: output.value).write(to: "\(folder)/output_\(index).pb")
     }
   }
 
-  /// The recorded outputs of a folder, in order, without gaps.
-  public static func outputs(in folder: String) throws -> [Tensor] {
-    var tensors: [Tensor] = []
-    while exists("\(folder)/output_\(tensors.count).pb") {
-      tensors.append(try ONNXTensorFile.load(path: "\(folder)/output_\(tensors.count).pb").tensor)
+  /// The recorded outputs of a folder, in order, without gaps; those beyond `types` are read as tensors.
+  public static func outputs(in folder: String, types: [ValueType]) throws -> [RuntimeValue] {
+    var values: [RuntimeValue] = []
+    while exists("\(folder)/output_\(values.count).pb") {
+      let type = values.count < types.count ? types[values.count] : .unknown
+      // A recording of another element type than the model's is a difference, not a damaged file.
+      let kind = type.tensor == nil ? type : .unknown
+      values.append(try ONNXValueFile.load(path: "\(folder)/output_\(values.count).pb", type: kind).value)
     }
-    return tensors
+    return values
   }
 
   /// The folder itself if it holds recorded tensors, or else its `test_data_set_<i>`.

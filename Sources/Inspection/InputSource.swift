@@ -1,10 +1,11 @@
 import Files
+import GraphIR
 import NumPyFormat
 import ONNXFormat
 import Tensors
 import Viseme
 
-/// Where a model's inputs come from: recorded tensors, files, or random numbers.
+/// Where a model's inputs come from: recorded values, files, or random numbers.
 public struct InputSource: Sendable {
   /// A folder with `input_0.pb` and so on, in the order of the model's inputs.
   public var folder: String?
@@ -20,28 +21,44 @@ public struct InputSource: Sendable {
 
   public init() {}
 
-  /// The inputs of `model` in its order.
+  /// The inputs of `model` in its order; throws for a model that wants others than tensors.
   public func tensors(for model: Model) throws -> [Tensor] {
-    let inputs = model.inputs
-    var given: [String: Tensor] = [:]
+    var tensors: [Tensor] = []
+    for (value, input) in zip(try values(for: model), model.inputValues) {
+      guard let tensor = value.tensor else {
+        throw InspectionError("\(model.name): the input “\(input.name)” is \(input.type); only “viseme run” takes such inputs")
+      }
+      tensors.append(tensor)
+    }
+    return tensors
+  }
+
+  /// The inputs of `model` in its order.
+  public func values(for model: Model) throws -> [RuntimeValue] {
+    var given: [String: RuntimeValue] = [:]
     if let folder {
-      for (index, input) in inputs.enumerated() {
-        given[input.name] = try ONNXTensorFile.load(path: "\(folder)/input_\(index).pb").tensor
+      for (index, input) in model.inputValues.enumerated() {
+        given[input.name] = try ONNXValueFile.load(path: "\(folder)/input_\(index).pb", type: input.type).value
       }
     }
     for file in files { try read(file.path, for: file.input, model, &given) }
     try checkNames(of: shapes, model)
     var numbers = SeededNumbers(seed: seed ?? 0)
-    var tensors: [Tensor] = []
+    var values: [RuntimeValue] = []
     var budget = byteLimit
-    for (name, type) in inputs {
-      if let tensor = given[name] {
-        tensors.append(tensor.forRunning)
+    for (name, valueType) in model.inputValues {
+      if let value = given[name] {
+        values.append(value.forRunning)
         continue
       }
       guard seed != nil else {
         throw InspectionError(
-          "\(model.name): the input “\(name)” (\(type)) is not given; use --input-dir, --inputs \(name)=FILE or --random SEED")
+          "\(model.name): the input “\(name)” (\(valueType)) is not given; use --input-dir, --inputs \(name)=FILE or --random SEED"
+        )
+      }
+      guard let type = valueType.tensor else {
+        throw InspectionError(
+          "\(model.name): the input “\(name)” is \(valueType), which is not made at random; give it with --inputs \(name)=FILE.pb")
       }
       let shape = try self.shape(of: name, type, model)
       let dataType = type.dataType ?? .float32
@@ -49,9 +66,9 @@ public struct InputSource: Sendable {
         throw InspectionError("\(model.name): the input “\(name)” of shape \(shape) does not fit the memory limit")
       }
       budget -= byteCount
-      tensors.append(Tensor.random(dataType, shape, &numbers))
+      values.append(.tensor(Tensor.random(dataType, shape, &numbers)))
     }
-    return tensors
+    return values
   }
 
   /// The types of the inputs when only shapes matter; nil when the model leaves some open and none is given.
@@ -101,15 +118,15 @@ public struct InputSource: Sendable {
   }
 
   private func read(
-    _ path: String, for input: String?, _ model: Model, _ given: inout [String: Tensor]
+    _ path: String, for input: String?, _ model: Model, _ given: inout [String: RuntimeValue]
   ) throws {
     let names = model.inputs.map(\.name)
-    func place(_ tensor: Tensor, _ name: String) throws(InspectionError) {
+    func place(_ value: RuntimeValue, _ name: String) throws(InspectionError) {
       guard names.contains(name) else {
         throw InspectionError(
           "\(path): the model has no input “\(name)”; there are \(names.joined(separator: ", "))")
       }
-      guard given.updateValue(tensor, forKey: name) == nil else {
+      guard given.updateValue(value, forKey: name) == nil else {
         throw InspectionError("\(path): the input “\(name)” is given twice")
       }
     }
@@ -125,22 +142,38 @@ public struct InputSource: Sendable {
         guard arrays.count == 1 else {
           throw InspectionError("\(path): it holds \(arrays.count) arrays; name the file alone, or one .npy for “\(input)”")
         }
-        return try place(arrays[0].tensor, input)
+        return try place(.tensor(arrays[0].tensor), input)
       }
       // numpy.savez calls arrays without a name arr_0, arr_1, ….
       for (index, array) in arrays.enumerated() {
-        try place(array.tensor, array.name == "arr_\(index)" && !names.contains(array.name) ? next() : array.name)
+        try place(.tensor(array.tensor), array.name == "arr_\(index)" && !names.contains(array.name) ? next() : array.name)
       }
       return
     }
     if path.hasSuffix(".pb") {
-      let file = try ONNXTensorFile.load(path: path)
-      return try place(file.tensor, input ?? (names.contains(file.name) ? file.name : next()))
+      // What the file holds is said by its input alone; a name inside a tensor may say which input that is.
+      let name = try input ?? next()
+      let type = model.inputValues.first { $0.name == name }?.type ?? .unknown
+      if input == nil, type.tensor != nil, let file = try? ONNXTensorFile.load(path: path), names.contains(file.name) {
+        return try place(.tensor(file.tensor), file.name)
+      }
+      return try place(try ONNXValueFile.load(path: path, type: type).value, name)
     }
     guard path.hasSuffix(".npy") else {
       throw InspectionError("\(path): the name must end in .npy, .npz or .pb, so that its format is known")
     }
-    try place(try NumPyArray.load(path: path, byteLimit: byteLimit), input ?? next())
+    try place(.tensor(try NumPyArray.load(path: path, byteLimit: byteLimit)), input ?? next())
+  }
+}
+
+extension RuntimeValue {
+  /// The value with all tensors as `Tensor.forRunning` says.
+  fileprivate var forRunning: RuntimeValue {
+    switch self {
+    case .tensor(let tensor): .tensor(tensor.forRunning)
+    case .sequence(let elements, let type): .sequence(elements.map(\.forRunning), of: type)
+    case .optional(let value, let type): .optional(value?.forRunning, of: type)
+    }
   }
 }
 

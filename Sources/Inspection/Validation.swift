@@ -59,14 +59,22 @@ public struct Validation: Sendable, Encodable {
       for set in try DataSet.folders(in: folder) {
         var source = inputs
         source.folder = set
-        let outputs = try Session(model).run(source.tensors(for: model))
-        let expected = try DataSet.outputs(in: set)
+        let outputs = try Session(model).run(values: source.values(for: model))
+        let expected = try DataSet.outputs(in: set, types: model.outputValues.map(\.type))
         guard expected.count == outputs.count else {
           throw InspectionError(
             "\(set): it records \(expected.count) outputs; the model \(path) has \(outputs.count)")
         }
-        cases.append(
-          Case(name: set, outputs: compare(model.outputs.map(\.name), outputs, expected), tolerance: tolerance))
+        var comparisons: [TensorComparison] = []
+        for (name, (output, wanted)) in zip(model.outputs.map(\.name), zip(outputs, expected)) {
+          let parts = output.parts(named: name), wantedParts = wanted.parts(named: name)
+          guard parts.map(\.name) == wantedParts.map(\.name) else {
+            throw InspectionError(
+              "\(set): the output “\(name)” has \(parts.count) tensors, the recording has \(wantedParts.count)")
+          }
+          comparisons += zip(parts, wantedParts).map { TensorComparison($0.name, $0.tensor, reference: $1.tensor) }
+        }
+        cases.append(Case(name: set, outputs: comparisons, tolerance: tolerance))
       }
     case .scalar, .model:
       let other: Model
@@ -156,6 +164,17 @@ public struct Validation: Sendable, Encodable {
     let invocation = try Session(model).invocation(Dictionary(shapes, uniquingKeysWith: { first, _ in first }))
     invocation.fill(inputs)
     return invocation
+  }
+}
+
+extension RuntimeValue {
+  /// The tensors of the value; those of a sequence have their index behind the name.
+  fileprivate func parts(named name: String) -> [(name: String, tensor: Tensor)] {
+    switch self {
+    case .tensor(let tensor): [(name, tensor)]
+    case .sequence(let elements, _): elements.enumerated().flatMap { $1.parts(named: "\(name)[\($0)]") }
+    case .optional(let value, _): value?.parts(named: name) ?? []
+    }
   }
 }
 

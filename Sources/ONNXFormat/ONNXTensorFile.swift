@@ -16,9 +16,18 @@ public struct ONNXTensorFile: Sendable {
   /// Reads the file at `path`. Large contents stay in the mapped file.
   public static func load(path: String, limits: ImportLimits = .standard) throws(ImportError) -> ONNXTensorFile {
     let file = try ONNXImporter.map(path, limits)
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    return try decode(
+      file.bytes, owner: file, path: path, external: ExternalData(folder: folder, limits: limits), limits: limits)
+  }
+
+  /// Reads an encoded tensor, whose bytes `owner` keeps.
+  static func decode(
+    _ bytes: UnsafeRawBufferPointer, owner: AnyObject, path: String, external: ExternalData, limits: ImportLimits
+  ) throws(ImportError) -> ONNXTensorFile {
     let skeleton: Skeleton
     do {
-      skeleton = try Skeleton(of: file.bytes, as: WireSchema.shared.tensor, limits: limits)
+      skeleton = try Skeleton(of: bytes, as: WireSchema.shared.tensor, limits: limits)
     } catch {
       throw ImportError(path: path, place: "byte \(error.offset)", problem: error.problem)
     }
@@ -26,14 +35,12 @@ public struct ONNXTensorFile: Sendable {
       throw ImportError(path: path, problem: .unreadable("out of memory"))
     }
     defer { vz_onnx_arena_destroy(arena) }
-    let bytes = skeleton.message.bytes
-    guard let message = vz_onnx_tensor_unpack(arena, bytes.count, bytes.baseAddress) else {
+    let encoded = skeleton.message.bytes
+    guard let message = vz_onnx_tensor_unpack(arena, encoded.count, encoded.baseAddress) else {
       throw ImportError(path: path, problem: .malformed("its messages do not decode"))
     }
-    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
     let reader = TensorReader(
-      bytes: file.bytes, owner: file, payloads: skeleton.payloads, path: path, limits: limits,
-      external: ExternalData(folder: folder, limits: limits))
+      bytes: bytes, owner: owner, payloads: skeleton.payloads, path: path, limits: limits, external: external)
     return ONNXTensorFile(
       name: string(message.pointee.name) ?? "", tensor: try reader.tensor(message.pointee, place: "the tensor"))
   }

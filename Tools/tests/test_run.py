@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from models import convolution, floats, read_tensor, save, write_tensor
 from program import refuses, viseme
@@ -96,6 +96,50 @@ def test_random_inputs_follow_their_seed(tmp_path):
 
 def test_without_a_place_for_outputs_their_types_are_printed(model):
     assert viseme("run", model, "--random", 0, status=0).stdout == "y: float[1,5]\n"
+
+
+def sequences(path):
+    """Inputs: a sequence of floats, an optional float. Outputs: the sequence and its length behind it, the optional."""
+    floats_type = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    sequence, optional = helper.make_sequence_type_proto(floats_type), helper.make_optional_type_proto(floats_type)
+    nodes = [
+        helper.make_node("SequenceLength", ["xs"], ["n"]),
+        helper.make_node("SequenceInsert", ["xs", "w"], ["ys"]),
+        helper.make_node("OptionalHasElement", ["o"], ["has"]),
+        helper.make_node("Identity", ["o"], ["p"]),
+    ]
+    info = helper.make_tensor_value_info
+    return save(
+        path, nodes, [helper.make_value_info("xs", sequence), helper.make_value_info("o", optional)],
+        [helper.make_value_info("ys", sequence), info("n", TensorProto.INT64, []), info("has", TensorProto.BOOL, []),
+         helper.make_value_info("p", optional)],
+        [("w", np.float32([7, 8]))], opset=18)
+
+
+@pytest.mark.parametrize("given", [np.float32([[1, 2]]), None])
+def test_sequences_and_optionals_are_read_and_written(tmp_path, given):
+    model, folder, out = sequences(tmp_path / "m.onnx"), tmp_path / "in", tmp_path / "out"
+    arrays = [np.arange(300, dtype=np.float32).reshape(2, 150), np.array(5, np.float32)]
+    folder.mkdir()
+    (folder / "input_0.pb").write_bytes(numpy_helper.from_list(arrays, "xs").SerializeToString())
+    (folder / "input_1.pb").write_bytes(numpy_helper.from_optional(given, "o").SerializeToString())
+    viseme("run", model, "--input-dir", folder, "--output-dir", out, status=0)
+    results = numpy_helper.to_list(onnx.SequenceProto.FromString((out / "output_0.pb").read_bytes()))
+    assert [x.tolist() for x in results] == [x.tolist() for x in [*arrays, np.float32([7, 8])]]
+    assert (read_tensor(out / "output_1.pb"), read_tensor(out / "output_2.pb")) == (2, given is not None)
+    optional = numpy_helper.to_optional(onnx.OptionalProto.FromString((out / "output_3.pb").read_bytes()))
+    assert optional is None if given is None else optional.tolist() == given.tolist()
+
+    # The same files by name, the types printed, and the recording held against the model.
+    printed = viseme("run", model, "--inputs", f"xs={folder}/input_0.pb", f"o={folder}/input_1.pb", status=0).stdout
+    assert printed.startswith("ys: sequence of 3: float[2,150], float[], float[2]\nn: int64[]\n")
+    for file in folder.iterdir():
+        (out / file.name).write_bytes(file.read_bytes())
+    viseme("validate", model, "--against", out, status=0)
+    refuses(viseme("run", model, "--input-dir", folder, "--output", tmp_path / "y.npz"), "“ys”", "--output-dir")
+    refuses(viseme("run", model, "--random", 1), "“xs”", "sequence of", "not made at random")
+    (folder / "input_0.pb").write_bytes(numpy_helper.from_array(arrays[0]).SerializeToString())
+    refuses(viseme("run", model, "--input-dir", folder), "input_0.pb", "sequence|does not hold|damaged")
 
 
 # What is wrong with the inputs
