@@ -4,6 +4,12 @@ import Operators
 import Tensors
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// Operators that are replaced by others before anything else happens.
 struct CompositeTests {
   private static let microsoft = "com.microsoft"
