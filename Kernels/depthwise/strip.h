@@ -24,20 +24,29 @@ VZ_SIMD_INLINE void strip_sums(const size_t P, const bool whole, const vz_strip 
   }
 }
 
-/* strip_sums for three taps a row at stride 1: neighbouring pixels share their inputs. */
+/* Adds three taps of a row at stride 1: neighbouring pixels share their inputs. */
+VZ_SIMD_INLINE void strip_add_3(const size_t P, size_t step, size_t w_col, const float *row, const float *w, vf acc[]) {
+  vf w0 = vf_load(w), w1 = vf_load(w + w_col), w2 = vf_load(w + 2 * w_col);
+  vf in[STRIP_PIXELS + 2];
+  UNROLLED(i, P + 2) { in[i] = vf_load(row + i * step); }
+  UNROLLED(p, P) {
+    acc[p] = vf_fma(in[p], w0, acc[p]);
+    acc[p] = vf_fma(in[p + 1], w1, acc[p]);
+    acc[p] = vf_fma(in[p + 2], w2, acc[p]);
+  }
+}
+
+/* strip_sums for three taps a row at stride 1. */
 VZ_SIMD_INLINE void strip_sums_3(const size_t P, const size_t rows, const vz_strip *s, size_t x, size_t c, vf acc[]) {
   vf bias = s->bias ? vf_load(s->bias + c) : vf_zero();
   UNROLLED(p, P) { acc[p] = bias; }
   size_t step = s->x_step, w_col = s->w_col;
-  UNROLLED(t, rows) {
-    const float *row = s->x[t] + x + c, *w = s->w + t * s->w_row + c;
-    vf w0 = vf_load(w), w1 = vf_load(w + w_col), w2 = vf_load(w + 2 * w_col);
-    vf in[STRIP_PIXELS + 2];
-    UNROLLED(i, P + 2) { in[i] = vf_load(row + i * step); }
-    UNROLLED(p, P) {
-      acc[p] = vf_fma(in[p], w0, acc[p]);
-      acc[p] = vf_fma(in[p + 1], w1, acc[p]);
-      acc[p] = vf_fma(in[p + 2], w2, acc[p]);
+  if (VF == 16) {
+    UNROLLED(t, rows) { strip_add_3(P, step, w_col, s->x[t] + x + c, s->w + t * s->w_row + c, acc); }
+  } else {
+    /* Unrolled, more is loaded ahead than 16 registers hold. */
+    _Pragma("clang loop unroll(disable)") for (size_t t = 0; t < rows; t++) {
+      strip_add_3(P, step, w_col, s->x[t] + x + c, s->w + t * s->w_row + c, acc);
     }
   }
 }

@@ -102,7 +102,7 @@ public struct InputSource: Sendable {
     if let shape = knownShape(of: name, type) { return shape }
     let example = type.dims.map { $0.map { $0.value.map(String.init) ?? "N" }.joined(separator: ",") } ?? "1,3,224,224"
     throw InspectionError(
-      "\(model.name): the input “\(name)” is \(type), whose extents are open; say them with --shape \(name)=\(example)")
+      "\(model.name): the input “\(name)” is \(type): its extents are open, or more than memory holds; say them with --shape \(name)=\(example)")
   }
 
   private func checkNames(of shapes: [String: Shape], _ model: Model) throws(InspectionError) {

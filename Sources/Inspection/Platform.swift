@@ -25,8 +25,19 @@ enum Clock {
   }
 }
 
-/// The most memory the process has held so far.
-func peakMemoryByteCount() -> Int {
+/// The most memory the process has held so far, in bytes.
+///
+/// Read from /proc: what getrusage says includes what the program that started this one held before.
+public func peakMemoryByteCount() -> Int {
+  if let file = fopen("/proc/self/status", "r") {
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, 256, file) != nil {
+      let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      guard text.hasPrefix("VmHWM:") else { continue }
+      if let kilobytes = Int(text.filter(\.isNumber)) { return kilobytes * 1024 }
+    }
+  }
   var usage = rusage()
   #if canImport(Glibc)
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)

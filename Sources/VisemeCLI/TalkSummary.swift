@@ -1,4 +1,5 @@
 import Head
+import Inspection
 
 /// What a talk made and what it cost.
 struct TalkSummary: Encodable {
@@ -32,7 +33,7 @@ struct TalkSummary: Encodable {
     self.firstFrameSeconds = firstFrameSeconds
     framesPerSecond = Double(frames) / max(seconds, 1e-9)
     realTimeFactor = filmSeconds / max(seconds, 1e-9)
-    peakMemoryBytes = ProcessMemory.peakByteCount
+    peakMemoryBytes = peakMemoryByteCount()
     head = job.bundle.folder
     portrait = job.portraitPath
     speech = job.speechPath

@@ -95,13 +95,6 @@ struct Stopwatch {
 }
 
 enum ProcessMemory {
-  /// The most memory the process has held so far.
-  static var peakByteCount: Int {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss * 1024
-  }
-
   /// A number of a `stat` file of /proc, counted from 1; the second field, a name in brackets, may hold blanks.
   static func field(_ number: Int, of path: String) -> UInt64? {
     guard let file = fopen(path, "r") else { return nil }
