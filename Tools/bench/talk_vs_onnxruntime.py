@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
-from lib.machine import facts  # noqa: E402
+from lib.machine import command_line, facts  # noqa: E402
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 CONTENDERS = ("viseme", "onnxruntime")
@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(table(result))
     if options.json:
         report = {
-            "commands": {name: shlex.join(command) for name, command in programs.items()},
+            "commands": {name: command_line(command) for name, command in programs.items()},
             **facts("numpy", "onnxruntime", "opencv-python-headless"), **result,
             "runs": [{name: asdict(run) for name, run in pair.items()} for pair in results],
         }

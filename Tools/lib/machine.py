@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def output_of(*command: str) -> str | None:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def command_line(command: list[str]) -> str:
+    """A command as somebody else would type it in the root of the clone."""
+    return shlex.join(map(str, command)).replace(f"{ROOT}/", "")
 
 
 def facts(*packages: str) -> dict:

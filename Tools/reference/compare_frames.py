@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from lib.machine import facts  # noqa: E402
+from lib.machine import command_line, facts  # noqa: E402
 from ort_talk import Talk  # noqa: E402
 
 LOSSLESS = 99.0           # decibels reported for identical frames
@@ -127,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     result = summary(rows, options.required)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        report = {"command": shlex.join(command), **facts("numpy", "onnxruntime", "pillow"), **result, "rows": rows}
+        report = {"command": command_line(command), **facts("numpy", "onnxruntime", "pillow"), **result, "rows": rows}
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
     print(f"{result['frames']} frames: PSNR at least {result['psnr']['least']:.2f} dB, on average "
           f"{result['psnr']['mean']:.2f} dB; largest difference {result['largest']}")
