@@ -47,17 +47,6 @@ public struct ONNXTensorFile: Sendable {
 
   /// Writes the file; readers see the old one or the new one, never a part.
   public func write(to path: String) throws(ExportError) {
-    let message = MessageWriter.tensor(tensor, name: name)
-    guard message.byteCount <= Int(Int32.max) else {
-      throw ExportError(path: path, problem: .tooLarge(byteCount: message.byteCount))
-    }
-    do {
-      let file = try AtomicFile(path: path)
-      try ONNXExporter.write(message, to: file)
-      try file.finish()
-      try file.publish()
-    } catch {
-      throw ExportError(path: path, problem: .unwritable(error.reason))
-    }
+    try ONNXValueFile(name: name, value: .tensor(tensor)).write(to: path)
   }
 }
